@@ -1,0 +1,68 @@
+package addrports
+
+import "net/netip"
+
+// Shadowed gives the indexes of the entries that can never match, because the
+// entries before them take every address and port that they name.
+func Shadowed(entries []Entry) []int {
+	reached := make([]bool, len(entries))
+	for run := range runs(entries) {
+		var before []netip.Prefix // what the members so far take
+		for _, i := range run.members {
+			own := prefixes(entries[i])
+			for _, p := range own {
+				reached[i] = reached[i] || !covered(p, before)
+			}
+			before = append(before, own...)
+		}
+	}
+	var shadowed []int
+	for i, ok := range reached {
+		if !ok {
+			shadowed = append(shadowed, i)
+		}
+	}
+	return shadowed
+}
+
+var everyAddress = []netip.Prefix{
+	netip.PrefixFrom(netip.IPv4Unspecified(), 0),
+	netip.PrefixFrom(netip.IPv6Unspecified(), 0),
+}
+
+func prefixes(e Entry) []netip.Prefix {
+	if p, ok := e.Prefix(); ok {
+		return []netip.Prefix{p}
+	}
+	return everyAddress
+}
+
+// covered reports whether set, taken together, holds every address of p. It
+// halves p only where a narrower member of set lies inside, so it costs at
+// most len(set) times the length of an address.
+func covered(p netip.Prefix, set []netip.Prefix) bool {
+	inside := false
+	for _, q := range set {
+		if !q.Overlaps(p) {
+			continue
+		}
+		if q.Bits() <= p.Bits() {
+			return true
+		}
+		inside = true
+	}
+	if !inside {
+		return false
+	}
+	low, high := halves(p)
+	return covered(low, set) && covered(high, set)
+}
+
+// halves splits p, which must not be a single address, in two.
+func halves(p netip.Prefix) (low, high netip.Prefix) {
+	bits := p.Bits() + 1
+	b := p.Addr().AsSlice()
+	b[(bits-1)/8] |= 1 << (7 - (bits-1)%8)
+	top, _ := netip.AddrFromSlice(b) // always 4 or 16 bytes
+	return netip.PrefixFrom(p.Addr(), bits), netip.PrefixFrom(top, bits)
+}
