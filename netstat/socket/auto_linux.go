@@ -1,0 +1,73 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// auto reads a table by netlink until the kernel refuses, and from procfs from
+// then on. It decides for each table: a kernel may lack udp_diag alone.
+type auto struct {
+	netlink *netlink
+	procfs  *procfs
+	refused [len(tables)]bool
+	warn    func(string) // nil once it has been called
+}
+
+func newAuto(o Options) Source {
+	return &auto{
+		netlink: &netlink{dial: dial},
+		procfs:  newProcfs(o.procRoot()),
+		warn:    o.Warn,
+	}
+}
+
+func (*auto) Name() string { return Auto }
+
+func (a *auto) Close() error { return a.netlink.Close() }
+
+func (a *auto) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
+	return eachTable(ctx, q, fn, a.each)
+}
+
+func (a *auto) each(ctx context.Context, t Table, q Query, fn func(*Socket) error) error {
+	if a.refused[t] {
+		return a.procfs.each(ctx, t, q, fn)
+	}
+	// What was counted already cannot be taken back, so procfs is for a dump
+	// that never began.
+	began := false
+	err := a.netlink.each(ctx, t, q, func(s *Socket) error {
+		began = true
+		return fn(s)
+	})
+	if began || !isRefusal(err) {
+		return err
+	}
+	if procErr := a.procfs.each(ctx, t, q, fn); procErr != nil {
+		return errors.Join(err, procErr)
+	}
+	a.refused[t] = true
+	if a.warn != nil {
+		a.warn(fmt.Sprintf("reading %s/net instead of sock_diag, with the same counts at a higher cost: %v", a.procfs.root, err))
+		a.warn = nil
+	}
+	return nil
+}
+
+// isRefusal reports whether the kernel has no sock_diag for this process: EPERM,
+// EACCES, ENOENT, EPROTONOSUPPORT and the like, or whatever number a seccomp
+// filter answers with. Being out of memory or descriptors is not that.
+func isRefusal(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.ENOMEM, syscall.ENOBUFS, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EBADF, syscall.EBUSY:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,140 @@
+package socket
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+)
+
+// The part of include/uapi/linux/{netlink,sock_diag,inet_diag}.h that a dump
+// of sockets needs. Its numbers are the same on every architecture; integers
+// are in the host's byte order but for ports and addresses.
+const (
+	nlmsghdrLen = 16 // struct nlmsghdr
+	reqV2Len    = 56 // struct inet_diag_req_v2
+	diagMsgLen  = 72 // struct inet_diag_msg
+
+	nlmsgError = 2 // NLMSG_ERROR
+	nlmsgDone  = 3 // NLMSG_DONE
+
+	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
+
+	nlmFRequest = 0x1   // NLM_F_REQUEST
+	nlmFDump    = 0x300 // NLM_F_DUMP
+
+	afInet  = 2  // AF_INET
+	afInet6 = 10 // AF_INET6
+
+	// Bits 1 to 12: every state that a table shows. Bit 13, TCP_BOUND_INACTIVE
+	// since Linux 6.8, would add sockets that are bound and nothing else.
+	allStates = 1<<13 - 2
+)
+
+var errTruncated = errors.New("truncated sock_diag message")
+
+// appendDiagRequest appends the request for a dump of one table. It asks for
+// no extensions, so that the kernel writes little more than inet_diag_msg for
+// a socket.
+func appendDiagRequest(b []byte, seq uint32, t Table, states StateSet) []byte {
+	family := byte(afInet)
+	if t.IPv6() {
+		family = afInet6
+	}
+	mask := uint32(allStates)
+	if states != 0 && t.Protocol() == TCP {
+		mask = uint32(states) & allStates
+		if states.Has(StateSynRecv) {
+			mask |= 1 << 12 // TCP_NEW_SYN_RECV: where the kernel keeps most of them
+		}
+	}
+	b = binary.NativeEndian.AppendUint32(b, nlmsghdrLen+reqV2Len)
+	b = binary.NativeEndian.AppendUint16(b, sockDiagByFamily)
+	b = binary.NativeEndian.AppendUint16(b, nlmFRequest|nlmFDump)
+	b = binary.NativeEndian.AppendUint32(b, seq)
+	b = binary.NativeEndian.AppendUint32(b, 0) // nlmsg_pid: the kernel knows
+	b = append(b, family, byte(t.Protocol()), 0, 0)
+	b = binary.NativeEndian.AppendUint32(b, mask)
+	return append(b, make([]byte, reqV2Len-8)...) // struct inet_diag_sockid: any
+}
+
+// decodeDiag reads one datagram of the answer to the request numbered seq and
+// calls fn for each socket in it, with s reused. done is true at the end of the
+// dump. An error that the kernel reports is a syscall.Errno, one of fn a stop.
+func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) error) (done bool, err error) {
+	for len(b) >= nlmsghdrLen {
+		length := binary.NativeEndian.Uint32(b)
+		if length < nlmsghdrLen || uint64(length) > uint64(len(b)) {
+			return false, errTruncated
+		}
+		msg := b[nlmsghdrLen:length]
+		kind := binary.NativeEndian.Uint16(b[4:])
+		ours := binary.NativeEndian.Uint32(b[8:]) == seq
+		b = b[min(int(length+3)&^3, len(b)):] // NLMSG_ALIGN
+
+		switch {
+		case !ours: // left over from a dump that was given up
+		case kind == sockDiagByFamily:
+			if len(msg) < diagMsgLen {
+				return false, errTruncated
+			}
+			if err := decodeDiagMsg(msg, s); err != nil {
+				return false, err
+			}
+			s.Protocol = p
+			if err := fn(s); err != nil {
+				return false, stop{err}
+			}
+		case kind == nlmsgDone, kind == nlmsgError:
+			return true, kernelError(msg)
+		}
+	}
+	if len(b) > 0 {
+		return false, errTruncated
+	}
+	return false, nil
+}
+
+// kernelError reads the int that NLMSG_ERROR starts with, and, since Linux
+// 2.6.36, NLMSG_DONE: 0 or a negated errno.
+func kernelError(msg []byte) error {
+	if len(msg) < 4 {
+		return nil
+	}
+	if n := int32(binary.NativeEndian.Uint32(msg)); n < 0 {
+		return syscall.Errno(-n)
+	}
+	return nil
+}
+
+// decodeDiagMsg reads a struct inet_diag_msg, at least diagMsgLen bytes:
+//
+//	 0 idiag_family   1 idiag_state  2 idiag_timer  3 idiag_retrans
+//	 4 idiag_sport    6 idiag_dport  8 idiag_src   24 idiag_dst
+//	40 idiag_if      44 idiag_cookie
+//	52 idiag_expires 56 idiag_rqueue 60 idiag_wqueue
+//	64 idiag_uid     68 idiag_inode
+func decodeDiagMsg(m []byte, s *Socket) error {
+	m = m[:diagMsgLen:diagMsgLen]
+	var src, dst netip.Addr
+	switch m[0] {
+	case afInet:
+		src = netip.AddrFrom4([4]byte(m[8:12]))
+		dst = netip.AddrFrom4([4]byte(m[24:28]))
+	case afInet6:
+		src = netip.AddrFrom16([16]byte(m[8:24])).Unmap()
+		dst = netip.AddrFrom16([16]byte(m[24:40])).Unmap()
+	default:
+		return fmt.Errorf("sock_diag message with unknown idiag_family %d", m[0])
+	}
+	s.State = kernelState(m[1])
+	s.Local = netip.AddrPortFrom(src, binary.BigEndian.Uint16(m[4:]))
+	s.Remote = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(m[6:]))
+	s.RecvQueue = binary.NativeEndian.Uint32(m[56:])
+	s.SendQueue = binary.NativeEndian.Uint32(m[60:])
+	s.UID = binary.NativeEndian.Uint32(m[64:])
+	s.Inode = uint64(binary.NativeEndian.Uint32(m[68:]))
+	s.PID = 0
+	return nil
+}

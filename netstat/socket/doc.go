@@ -1,0 +1,22 @@
+// Package socket lists this host's TCP and UDP sockets: addresses, state,
+// queues, owner's uid, inode.
+//
+// A [Source] streams them, one call of a function for each socket, so that
+// counting a hundred thousand of them keeps nothing and allocates nothing for
+// each. There are three:
+//
+//   - "netlink": the kernel's NETLINK_SOCK_DIAG dumps (net/ipv4/inet_diag.c),
+//     the cheapest; Linux.
+//   - "procfs": /proc/net/tcp, tcp6, udp and udp6, text that the kernel formats
+//     and this package parses; Linux.
+//   - "gopsutil": github.com/shirou/gopsutil/v3, the one for every other system,
+//     and for comparison on Linux. It knows the owning process at once, and it
+//     looks at every descriptor of every process to do so.
+//
+// [Open] with [Auto] takes the best that the system has, and goes from netlink
+// to procfs where the kernel, its configuration or a seccomp filter refuses
+// sock_diag.
+//
+// What no source lists: Unix sockets, raw sockets, and TCP sockets that are
+// bound but neither connected nor listening.
+package socket

@@ -1,0 +1,107 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Conn is a datagram connection to the kernel's NETLINK_SOCK_DIAG, or to what
+// stands in for it in a test: one Write is one request, one Read one datagram
+// of the answer.
+type Conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+}
+
+// netlinkBuf holds any datagram of a dump: the kernel makes them as large as
+// the reader's buffer and at most 32 KiB (net/netlink/af_netlink.c,
+// netlink_recvmsg). The larger, the fewer system calls.
+const netlinkBuf = 64 << 10
+
+// netlink reads the tables over one connection that stays open.
+type netlink struct {
+	dial func() (Conn, error)
+	conn Conn // nil until the first use, and after a dump that was given up
+	seq  uint32
+	buf  []byte
+	req  []byte
+	sock Socket // what fn is given; here, since what fn is given escapes
+}
+
+// NewNetlink makes a source that dumps the kernel's tables over a connection
+// from dial. [Open] with [Netlink] does the same with a connection to this
+// network namespace; this one is for tests, and for a connection made in
+// another namespace.
+func NewNetlink(dial func() (Conn, error)) Source { return &netlink{dial: dial} }
+
+func (n *netlink) Name() string { return Netlink }
+
+func (n *netlink) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
+	return eachTable(ctx, q, fn, n.each)
+}
+
+// each dumps one table. After a dump that ended early the connection is
+// closed: the kernel may be in the middle of its answer, and would refuse the
+// next request until that is read.
+func (n *netlink) each(ctx context.Context, t Table, q Query, fn func(*Socket) error) error {
+	if n.conn == nil {
+		conn, err := n.dial()
+		if err != nil {
+			return fmt.Errorf("open NETLINK_SOCK_DIAG: %w", err)
+		}
+		n.conn = conn
+	}
+	conn := n.conn
+	release := context.AfterFunc(ctx, func() {
+		// Wakes a Read that waits. Should it fail, the Read still ends when
+		// the kernel has answered, which it does without waiting for anyone.
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+	})
+	err := n.dump(t, q, fn)
+	if !release() {
+		err = errors.Join(context.Cause(ctx), callerError(err)) // not the time-out that it caused
+	}
+	if err != nil {
+		err = errors.Join(err, n.Close())
+	}
+	return err
+}
+
+func (n *netlink) dump(t Table, q Query, fn func(*Socket) error) error {
+	if n.buf == nil {
+		n.buf = make([]byte, netlinkBuf)
+	}
+	n.seq++
+	n.req = appendDiagRequest(n.req[:0], n.seq, t, q.States)
+	if _, err := n.conn.Write(n.req); err != nil {
+		return fmt.Errorf("request the sock_diag dump of %s: %w", t, err)
+	}
+	for {
+		size, err := n.conn.Read(n.buf)
+		if err == nil && size == len(n.buf) {
+			err = errTruncated
+		}
+		done := false
+		if err == nil {
+			done, err = decodeDiag(n.buf[:size], n.seq, t.Protocol(), &n.sock, fn)
+		}
+		if err != nil {
+			return fmt.Errorf("read the sock_diag dump of %s: %w", t, err)
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+func (n *netlink) Close() error {
+	if n.conn == nil {
+		return nil
+	}
+	err := n.conn.Close()
+	n.conn = nil
+	return err
+}

@@ -1,0 +1,109 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Source is a place to read this host's sockets from. Its methods must not be
+// called by two goroutines at once.
+type Source interface {
+	// Name is the kind that [Open] was asked for.
+	Name() string
+	// Each calls fn for each socket that q asks for. The Socket is reused for
+	// the next call; copy it to keep it. An error of fn ends the listing and
+	// is returned as it is. When a table cannot be read, the others still
+	// are; the error is a [TableError] for each one that was not, joined.
+	//
+	// The kernel does not freeze its tables for a reader: what opens, closes
+	// or changes state meanwhile may be seen or not, as with ss.
+	Each(ctx context.Context, q Query, fn func(*Socket) error) error
+	// Close frees what the source holds open.
+	Close() error
+}
+
+// Query says which sockets are wanted. The zero Query is all of them.
+type Query struct {
+	// Tables are read in the order given; none stands for all four.
+	Tables []Table
+	// States keeps only TCP sockets in these states; empty is all. Netlink has
+	// the kernel filter, so that what is not wanted costs little. UDP sockets
+	// are not filtered.
+	States StateSet
+}
+
+func (q Query) tables() []Table {
+	if len(q.Tables) == 0 {
+		return tables[:]
+	}
+	return q.Tables
+}
+
+// wants tells whether s, of a table that was asked for, passes the states.
+func (q Query) wants(s *Socket) bool { return s.Protocol == UDP || q.States.Has(s.State) }
+
+// The kinds of source, as named in the configuration.
+const (
+	Auto     = "auto"
+	Netlink  = "netlink"
+	Procfs   = "procfs"
+	Gopsutil = "gopsutil"
+)
+
+// openers are the kinds that this system has; see open_*.go.
+type opener func(Options) Source
+
+// Kinds lists the kinds of source that [Open] takes on this system.
+func Kinds() []string {
+	kinds := []string{}
+	for _, k := range []string{Auto, Netlink, Procfs, Gopsutil} {
+		if openers[k] != nil {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds
+}
+
+// Options change how a source reads. The zero Options are for the host that
+// the program runs on.
+type Options struct {
+	// ProcRoot is where procfs is mounted; "" is $HOST_PROC, else /proc.
+	ProcRoot string
+	// Warn, when set, is told once when Auto has to do with procfs.
+	Warn func(message string)
+}
+
+func (o Options) procRoot() string {
+	if o.ProcRoot != "" {
+		return o.ProcRoot
+	}
+	return ProcRoot()
+}
+
+// ProcRoot gives where this program finds procfs: the environment's HOST_PROC,
+// which a container sets to its mount of the host's, else /proc.
+func ProcRoot() string {
+	if root := os.Getenv("HOST_PROC"); root != "" {
+		return root
+	}
+	return "/proc"
+}
+
+// Open makes a source of the kind, "" being Auto. It does not read yet: that
+// the system refuses shows in the first Each.
+func Open(kind string, o Options) (Source, error) {
+	if kind == "" {
+		kind = Auto
+	}
+	open := openers[kind]
+	if open == nil {
+		if slices.Contains([]string{Netlink, Procfs}, kind) {
+			return nil, fmt.Errorf("source %q is for Linux only; use one of %s", kind, strings.Join(Kinds(), ", "))
+		}
+		return nil, fmt.Errorf("no source %q; use one of %s", kind, strings.Join(Kinds(), ", "))
+	}
+	return open(o), nil
+}
