@@ -1,0 +1,207 @@
+//go:build unix
+
+package owner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// fakeProc is a directory laid out as procfs.
+type fakeProc struct {
+	t    *testing.T
+	root string
+}
+
+func newFakeProc(t *testing.T) *fakeProc { return &fakeProc{t, t.TempDir()} }
+
+// process adds a process that started at that tick, with descriptors from 0
+// that link to targets.
+func (p *fakeProc) process(pid int, start uint64, targets ...string) {
+	p.t.Helper()
+	dir := filepath.Join(p.root, fmt.Sprint(pid))
+	if err := os.MkdirAll(filepath.Join(dir, "fd"), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	// The name of a command may look like the rest of the line.
+	stat := fmt.Sprintf("%d (a) b 1 2 3) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21", pid, start)
+	if err := os.WriteFile(filepath.Join(dir, "stat"), []byte(stat), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+	for fd, target := range targets {
+		if err := os.Symlink(target, filepath.Join(dir, "fd", fmt.Sprint(fd))); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *fakeProc) exit(pid int) {
+	p.t.Helper()
+	if err := os.RemoveAll(filepath.Join(p.root, fmt.Sprint(pid))); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func find(t *testing.T, f *Finder, wanted ...[]uint64) []int {
+	t.Helper()
+	pids := make([]int, len(wanted))
+	for i := range pids {
+		pids[i] = -1
+	}
+	if err := f.Find(context.Background(), wanted, pids); err != nil {
+		t.Fatal(err)
+	}
+	return pids
+}
+
+func list(inodes ...uint64) []uint64 { return inodes }
+
+func TestFind(t *testing.T) {
+	p := newFakeProc(t)
+	p.process(10, 1000, "/dev/null", "socket:[5]", "pipe:[6]", "socket:[7]")
+	p.process(20, 500, "socket:[7]", "anon_inode:[eventpoll]")
+	p.process(30, 2000, "socket:[7]", "socket:[9]", "socket:[x]", "socket:[]", "socket:")
+	if err := os.Mkdir(filepath.Join(p.root, "self"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		wanted []uint64
+		want   int
+	}{
+		{"one process", list(5), 10},
+		{"of several processes the one that started first", list(7), 20},
+		{"a pipe is no socket", list(6), 0},
+		{"nobody's", list(8), 0},
+		{"the first that has an owner", list(6, 8, 9, 5), 30},
+		{"none asked for", nil, 0},
+	}
+	var all [][]uint64
+	var want []int
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := New(p.root)
+			for range 2 { // from procfs, and from memory
+				if got := find(t, f, tt.wanted)[0]; got != tt.want {
+					t.Errorf("the owner of %v is %d, want %d", tt.wanted, got, tt.want)
+				}
+			}
+		})
+		all, want = append(all, tt.wanted), append(want, tt.want)
+	}
+	if got := find(t, New(p.root), all...); !slices.Equal(got, want) {
+		t.Errorf("all at once the owners are %v, want %v", got, want)
+	}
+}
+
+// TestFindDoesNotWalk shows what is read again: a process that appears, and
+// that a walk would prefer because it started earlier, goes unnoticed as long as
+// there is nothing new to find.
+func TestFindDoesNotWalk(t *testing.T) {
+	p := newFakeProc(t)
+	p.process(10, 1000, "socket:[5]", "socket:[6]")
+	f := New(p.root)
+	want := func(wanted []uint64, pid int, why string) {
+		t.Helper()
+		if got := find(t, f, wanted)[0]; got != pid {
+			t.Errorf("the owner of %v is %d, want %d: %s", wanted, got, pid, why)
+		}
+	}
+	want(list(5), 10, "it has it")
+	p.process(3, 1, "socket:[5]", "socket:[6]", "socket:[8]")
+	want(list(5), 10, "known, and still so")
+	want(list(6), 10, "new, and had by a process that is known")
+
+	p.process(4, 2, "socket:[9]")
+	want(list(9), 4, "new, and had by nobody who is known: this takes a walk")
+	want(list(20), 0, "nobody's: this too")
+	p.process(5, 3, "socket:[20]")
+	want(list(20), 0, "still asked for, so not searched for again")
+	want(list(5), 3, "asked for anew, and the walk finds the process that is older")
+}
+
+// TestFindChanges has what was known become wrong.
+func TestFindChanges(t *testing.T) {
+	p := newFakeProc(t)
+	p.process(10, 1000, "socket:[5]")
+	p.process(11, 1001, "socket:[5]")
+	f := New(p.root)
+	if got := find(t, f, list(5))[0]; got != 10 {
+		t.Fatalf("the owner is %d, want 10", got)
+	}
+	p.exit(10)
+	if got := find(t, f, list(5))[0]; got != 11 {
+		t.Errorf("after the parent's end the owner is %d, want the child, 11", got)
+	}
+	// A restarted listener: another socket, another process, and in the end
+	// another socket behind the same descriptor of the same process.
+	p.exit(11)
+	p.process(12, 1002, "socket:[6]")
+	if got := find(t, f, list(6))[0]; got != 12 {
+		t.Errorf("after a restart the owner is %d, want 12", got)
+	}
+	p.exit(12)
+	p.process(12, 1003, "socket:[7]")
+	if got := find(t, f, list(6), list(7)); !slices.Equal(got, []int{0, 12}) {
+		t.Errorf("after the descriptor changed the owners are %v, want 0 and 12", got)
+	}
+	if len(f.owners) != 1 || len(f.nobody) != 1 {
+		t.Errorf("it remembers %v and %v, want what was asked for last", f.owners, f.nobody)
+	}
+}
+
+func TestFindErrors(t *testing.T) {
+	pids := []int{-1}
+	err := New(filepath.Join(t.TempDir(), "absent")).Find(context.Background(), [][]uint64{list(5)}, pids)
+	if !errors.Is(err, fs.ErrNotExist) || pids[0] != 0 {
+		t.Errorf("without procfs the owner is %d and the error %v, want 0 and %v", pids[0], err, fs.ErrNotExist)
+	}
+	p := newFakeProc(t)
+	p.process(10, 1000, "socket:[5]")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := New(p.root)
+	if err := f.Find(ctx, [][]uint64{list(5)}, pids); !errors.Is(err, context.Canceled) || pids[0] != 0 {
+		t.Errorf("cancelled, the owner is %d and the error %v, want 0 and %v", pids[0], err, context.Canceled)
+	}
+	if got := find(t, f, list(5))[0]; got != 10 {
+		t.Errorf("afterwards the owner is %d, want 10: a search that was given up proves nothing", got)
+	}
+}
+
+// BenchmarkFind compares a look-up that only confirms with a first one.
+func BenchmarkFind(b *testing.B) {
+	root := b.TempDir()
+	for pid := range 50 {
+		dir := filepath.Join(root, fmt.Sprint(100+pid), "fd")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		for fd := range 200 {
+			if err := os.Symlink(fmt.Sprintf("socket:[%d]", pid*1000+fd), filepath.Join(dir, fmt.Sprint(fd))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	wanted, pids := [][]uint64{{1}, {20_100}, {49_199}}, make([]int, 3)
+	run := func(b *testing.B, finder func() *Finder) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := finder().Find(context.Background(), wanted, pids); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if !slices.Equal(pids, []int{100, 120, 149}) {
+			b.Fatalf("the owners are %v", pids)
+		}
+	}
+	b.Run("cold", func(b *testing.B) { run(b, func() *Finder { return New(root) }) })
+	warm := New(root)
+	b.Run("warm", func(b *testing.B) { run(b, func() *Finder { return warm }) })
+}
