@@ -1,0 +1,61 @@
+package l4stat_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/l4stat/l4stat"
+
+// dependencies lists the packages that make up a package's build.
+func dependencies(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// TestLayers holds that nothing imports what stands above it: kernel -> socket
+// -> netstat, grouped by addrports -> emit -> the command line.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	below := map[string][]string{ // packages of this module that each may be built of
+		"/addrports":      {},
+		"/internal/owner": {},
+		"/netstat/socket": {},
+		"/netstat":        {"", "/addrports", "/internal/owner", "/netstat/socket"},
+		"/netstat/emit":   {"", "/addrports", "/internal/owner", "/netstat/socket", "/netstat"},
+	}
+	for pkg, allowed := range below {
+		for _, dep := range dependencies(t, pkg) {
+			inner, ours := strings.CutPrefix(dep, module)
+			if !ours || inner == pkg {
+				continue
+			}
+			ok := false
+			for _, a := range allowed {
+				ok = ok || inner == a
+			}
+			if !ok {
+				t.Errorf("%s imports %s, which is not below it", pkg, dep)
+			}
+		}
+	}
+}
+
+// TestLibraryIsLight holds that an agent that imports netstat does not build
+// what only the programs need.
+func TestLibraryIsLight(t *testing.T) {
+	t.Parallel()
+	heavy := []string{"net/http", "github.com/spf13/", "github.com/influxdata/telegraf", "github.com/hashicorp/", "testing"}
+	for _, dep := range dependencies(t, "/netstat") {
+		for _, h := range heavy {
+			if strings.HasPrefix(dep, h) {
+				t.Errorf("netstat imports %s", dep)
+			}
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package netstat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/l4stat/l4stat/addrports"
+	"github.com/l4stat/l4stat/internal/owner"
+	"github.com/l4stat/l4stat/netstat/socket"
+)
+
+// Collector gathers metrics as its Config says. Its methods may be called by
+// several goroutines; Gathers take turns.
+type Collector struct {
+	turn    chan struct{} // holds a token, which whoever gathers takes out
+	sockets socket.Source
+	owners  *owner.Finder // nil: no pid
+	sum     bool          // one netstat row for all IP versions
+	tags    [numVersions][]Tag
+	entries []*entryReport // in the order of the groups
+
+	tally tally
+	count func(*socket.Socket) error // counts into tally; made once
+
+	// Reused from one Gather to the next.
+	rows   []reportRow
+	wanted [][]uint64
+	pids   []int
+	size   struct{ metrics, tags, fields int } // of the last report
+}
+
+// New makes a Collector. It does not read anything yet; the error is that of
+// [Config.Validate]. Close the Collector after use.
+func New(c Config) (*Collector, error) {
+	groups, err := c.parse()
+	if err != nil {
+		return nil, err
+	}
+	if c.Warn != nil {
+		for _, w := range c.Warnings() {
+			c.Warn(w)
+		}
+	}
+	sockets := c.Sockets
+	if sockets == nil {
+		sockets, err = socket.Open(c.Source, socket.Options{Warn: c.Warn})
+		if err != nil {
+			return nil, err
+		}
+	}
+	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions}
+	if c.PID {
+		col.owners = owner.New(socket.ProcRoot())
+	}
+	for v := range numVersions {
+		own := map[string]string{tagIPVersion: versionTags[v]}
+		if col.sum {
+			own = nil
+		}
+		col.tags[v] = mergeTags(own, c.Tags)
+	}
+	for _, g := range groups {
+		for _, e := range g.entries {
+			col.entries = append(col.entries, newEntryReport(e, g, &c))
+		}
+	}
+	col.tally.sides = newSides(groups, col.entries)
+	col.count = func(s *socket.Socket) error {
+		col.tally.count(s)
+		return nil
+	}
+	col.turn <- struct{}{}
+	return col, nil
+}
+
+// newSides makes the tables of the sides that groups ask for. reports are those
+// of the groups' entries, in the same order.
+func newSides(groups []group, reports []*entryReport) []sideTally {
+	var all []sideTally
+	for _, name := range sides {
+		side := sideTally{remote: name == RemoteSide}
+		var entries []addrports.Entry
+		n := 0
+		for _, g := range groups {
+			for range g.entries {
+				if g.side == name {
+					entries = append(entries, reports[n].entry)
+					side.rows = append(side.rows, reports[n].entryRows)
+				}
+				n++
+			}
+		}
+		if len(entries) > 0 {
+			side.table = addrports.NewTable(entries)
+			all = append(all, side)
+		}
+	}
+	return all
+}
+
+// Gather counts the host's sockets now. The metrics are the caller's: netstat
+// for IPv4, for IPv6 and, where there are such sockets, for unknown addresses;
+// then netstat_port in the order of the groups and their entries, IPv4 before
+// IPv6. It costs one pass over the kernel's tables, and for the owners a
+// readlink for each row while they stay the same.
+//
+// An error may come with metrics. When the kernel's table of a protocol cannot
+// be read, the fields of that protocol are left out; when owners cannot be,
+// pid is. There are no metrics when nothing could be read, or when ctx ended.
+func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
+	select {
+	case <-c.turn:
+		defer func() { c.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+
+	r := report{time: time.Now()}
+	c.tally.reset()
+	err := c.sockets.Each(ctx, socket.Query{}, c.count)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	tcpFailed, udpFailed := failedProtocols(err)
+	if tcpFailed && udpFailed {
+		return nil, fmt.Errorf("count sockets: %w", err)
+	}
+	if err != nil {
+		err = fmt.Errorf("count sockets: %w", err)
+	}
+	for i := range r.known {
+		r.known[i] = !tcpFailed && i != udpSocket || !udpFailed && i == udpSocket
+	}
+
+	c.rows = c.rows[:0]
+	for _, e := range c.entries {
+		c.rows = e.appendRows(c.rows)
+	}
+	if ownerErr := c.findOwners(ctx); ownerErr != nil {
+		err = errors.Join(err, fmt.Errorf("look up the owners of sockets: %w", ownerErr))
+	}
+	c.report(&r)
+	return r.metrics, err
+}
+
+// failedProtocols tells from a Source's error whose tables were not read.
+func failedProtocols(err error) (tcp, udp bool) {
+	if err == nil {
+		return false, false
+	}
+	var table *socket.TableError
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			t, u := failedProtocols(err)
+			tcp, udp = tcp || t, udp || u
+		}
+		return tcp, udp
+	default:
+		if !errors.As(err, &table) {
+			return true, true
+		}
+		return table.Table.Protocol() == socket.TCP, table.Table.Protocol() == socket.UDP
+	}
+}
+
+// findOwners fills c.pids with the owner of each of c.rows, 0 for unknown.
+func (c *Collector) findOwners(ctx context.Context) error {
+	c.wanted, c.pids = c.wanted[:0], c.pids[:0]
+	for _, r := range c.rows {
+		c.wanted = append(c.wanted, r.owners.list())
+		c.pids = append(c.pids, 0)
+	}
+	if c.owners == nil {
+		return nil
+	}
+	err := c.owners.Find(ctx, c.wanted, c.pids)
+	for i, r := range c.rows {
+		if r.owners.pid != 0 {
+			c.pids[i] = r.owners.pid
+		}
+	}
+	return err
+}
+
+// report turns the tally and c.rows into metrics.
+func (c *Collector) report(r *report) {
+	r.metrics = make([]Metric, 0, c.size.metrics)
+	r.tags = make([]Tag, 0, c.size.tags)
+	r.fields = make([]Field, 0, c.size.fields)
+
+	host := &c.tally.host
+	if c.sum {
+		var all counts
+		for v := range host {
+			for i, n := range host[v] {
+				all[i] += n
+			}
+		}
+		r.add(hostMeasurement, c.tags[0], &all, 0)
+	} else {
+		r.add(hostMeasurement, c.tags[version4], &host[version4], 0)
+		r.add(hostMeasurement, c.tags[version6], &host[version6], 0)
+		if host[versionUnknown].any() {
+			r.add(hostMeasurement, c.tags[versionUnknown], &host[versionUnknown], 0)
+		}
+	}
+	for i, row := range c.rows {
+		tags := r.add(portMeasurement, row.entry.tags[row.version], &row.n, c.pids[i])
+		if row.address.IsValid() {
+			tags[row.entry.addrPort].Value = row.address.String()
+		}
+	}
+	c.size.metrics, c.size.tags, c.size.fields = len(r.metrics), len(r.tags), len(r.fields)
+}
+
+// Close frees what the Collector holds open. It waits for a Gather under way.
+func (c *Collector) Close() error {
+	<-c.turn
+	defer func() { c.turn <- struct{}{} }()
+	return c.sockets.Close()
+}

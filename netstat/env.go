@@ -1,0 +1,91 @@
+package netstat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+)
+
+// The environment variables that override a configuration, named as DataKit's.
+const (
+	EnvInterval  = "ENV_INPUT_NETSTAT_INTERVAL"   // "10s"
+	EnvAddrPorts = "ENV_INPUT_NETSTAT_ADDR_PORTS" // ["1.1.1.1:80","443"]
+	EnvTags      = "ENV_INPUT_NETSTAT_TAGS"       // tag1=value1,tag2=value2
+)
+
+const (
+	environment = "environment" // what stands for a file's name in errors
+	envPrefix   = "ENV_INPUT_NETSTAT_"
+)
+
+// ApplyEnv overrides the configuration by the environment, which lookup gives,
+// os.LookupEnv as a rule: the interval; the groups, by one of those ports
+// without tags; tags one by one. A variable that is empty counts as not set. A
+// value that cannot be read or meant is an error, all of them [ConfigError]
+// values joined.
+func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
+	var errs []error
+	fail := func(name, value, reason string) { errs = append(errs, c.problem(name, value, reason)) }
+
+	if text, _ := lookup(EnvInterval); text != "" {
+		d, err := parseInterval(text)
+		if err != nil {
+			fail(EnvInterval, text, err.Error())
+		}
+		c.Interval = d
+	}
+	if text, _ := lookup(EnvAddrPorts); text != "" {
+		g := Group{env: EnvAddrPorts}
+		if err := json.Unmarshal([]byte(text), &g.Ports); err != nil {
+			fail(EnvAddrPorts, text, `give a JSON list of strings, such as ["1.1.1.1:80","443"]`)
+		} else {
+			_, groupErrs := c.parseGroup("", g)
+			errs = append(errs, groupErrs...)
+		}
+		c.Groups = []Group{g}
+	}
+	if text, _ := lookup(EnvTags); text != "" {
+		tags, err := parseTags(text)
+		if err != nil {
+			fail(EnvTags, text, err.Error())
+		}
+		errs = append(errs, c.checkTags(EnvTags, tags)...)
+		all := map[string]string{}
+		maps.Copy(all, c.Tags)
+		maps.Copy(all, tags)
+		c.Tags = all
+	}
+	return errors.Join(errs...)
+}
+
+// parseInterval reads "10s" and the like.
+func parseInterval(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, errors.New(`not a time; give a number and a unit, such as "10s" or "1m"`)
+	}
+	if d <= 0 {
+		return 0, errors.New(`give a time above zero, such as "10s"`)
+	}
+	return d, nil
+}
+
+// parseTags reads "tag1=value1,tag2=value2".
+func parseTags(text string) (map[string]string, error) {
+	tags := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" || value == "" {
+			return nil, fmt.Errorf("%q is not a tag; give name=value pairs with commas between, such as tag1=value1,tag2=value2", pair)
+		}
+		if _, twice := tags[name]; twice {
+			return nil, fmt.Errorf("the tag %q is there twice; leave one out", name)
+		}
+		tags[name] = value
+	}
+	return tags, nil
+}

@@ -1,0 +1,302 @@
+package netstat
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/agnivade/levenshtein"
+)
+
+// LoadFile reads a configuration file: one Config for each [[inputs.netstat]]
+// block in it. See [Load].
+func LoadFile(path string) ([]Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Load(path, data)
+}
+
+// Load reads a configuration in TOML: one Config for each [[inputs.netstat]]
+// block, with the defaults for what the block leaves out. It is strict: a key
+// that it does not know, a value of another type, or an entry that cannot be
+// meant is an error. The error has everything that is wrong, a line each, as
+// [ConfigError] values joined (text that is not TOML at all gives another one);
+// name, the file's, starts each line.
+func Load(name string, data []byte) ([]Config, error) {
+	var tree map[string]any
+	if _, err := toml.Decode(string(data), &tree); err != nil {
+		var syntax toml.ParseError
+		if errors.As(err, &syntax) {
+			return nil, fmt.Errorf("%s:%d: not TOML: %s (near the key %q)", name, syntax.Position.Line, syntax.Message, syntax.LastKey)
+		}
+		return nil, fmt.Errorf("%s: not TOML: %w", name, err)
+	}
+	l := loader{name: name}
+	configs := l.file(tree)
+	if err := errors.Join(l.errs...); err != nil {
+		return nil, err
+	}
+	for i := range configs {
+		l.errs = append(l.errs, configs[i].Validate())
+	}
+	return configs, errors.Join(l.errs...)
+}
+
+// loader turns decoded TOML into Configs and collects what is wrong with it.
+type loader struct {
+	name string
+	errs []error
+}
+
+func (l *loader) fail(key string, value any, format string, args ...any) {
+	l.errs = append(l.errs, &ConfigError{File: l.name, Key: key, Value: tomlText(value), Reason: fmt.Sprintf(format, args...)})
+}
+
+const block = "inputs.netstat"
+
+func (l *loader) file(tree map[string]any) []Config {
+	const only = "only [[" + block + "]] blocks are read here"
+	netstat := tree
+	prefix := ""
+	for part := range strings.SplitSeq(block, ".") {
+		for _, key := range slices.Sorted(maps.Keys(netstat)) {
+			if key != part {
+				l.unknown(prefix, key, netstat[key], []string{part}, only)
+			}
+		}
+		if prefix += part; prefix == block {
+			break
+		}
+		inner, ok := netstat[part].(map[string]any)
+		if !ok && netstat[part] != nil {
+			l.fail(prefix, netstat[part], "%s", only)
+		}
+		netstat, prefix = inner, prefix+"."
+	}
+
+	var blocks []map[string]any
+	if value := netstat["netstat"]; value != nil {
+		blocks = l.tables(block, value)
+	}
+	if len(blocks) == 0 && len(l.errs) == 0 {
+		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[%s]] block; start one with that line", l.name, block))
+	}
+	configs := make([]Config, len(blocks))
+	for i, table := range blocks {
+		at := block
+		if len(blocks) > 1 {
+			at = fmt.Sprintf("%s[%d]", block, i)
+		}
+		configs[i] = DefaultConfig()
+		configs[i].file, configs[i].table = l.name, at+"."
+		readTable(l, at+".", table, configKeys, &configs[i])
+	}
+	return configs
+}
+
+// setter reads the value of one key into a T.
+type setter[T any] func(l *loader, key string, value any, into *T)
+
+// The keys of an [[inputs.netstat]] block and of its groups.
+var (
+	configKeys = map[string]setter[Config]{
+		"interval":   func(l *loader, key string, v any, c *Config) { c.Interval = l.duration(key, v) },
+		"ip_version": func(l *loader, key string, v any, c *Config) { c.IPVersion = l.text(key, v) },
+		"absent":     func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
+		"pid":        func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
+		"source":     func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
+		"tags":       func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
+		"addr_ports": func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
+	}
+	groupKeys = map[string]setter[Group]{
+		"ports":       func(l *loader, key string, v any, g *Group) { g.Ports = l.texts(key, v) },
+		"ports_match": func(l *loader, key string, v any, g *Group) { g.PortsMatch = l.texts(key, v) },
+		"side":        func(l *loader, key string, v any, g *Group) { g.Side = l.text(key, v) },
+		"tags":        func(l *loader, key string, v any, g *Group) { g.Tags = l.tags(key, v) },
+	}
+)
+
+// agentKeys are options that Telegraf's agent takes out of a block before the
+// plugin sees it. Elsewhere nobody would act on them.
+var agentKeys = []string{
+	"alias", "collection_jitter", "collection_offset", "fielddrop", "fieldexclude", "fieldinclude", "fieldpass",
+	"log_level", "metric_buffer_limit", "metricpass", "name_override", "name_prefix", "name_suffix", "namedrop",
+	"namepass", "precision", "startup_error_behavior", "tagdrop", "tagexclude", "taginclude", "tagpass", "time_source",
+}
+
+// readTable reads the keys of a table, in alphabetical order.
+func readTable[T any](l *loader, prefix string, table map[string]any, keys map[string]setter[T], into *T) {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		if set := keys[key]; set != nil {
+			set(l, prefix+key, table[key], into)
+			continue
+		}
+		known := slices.Sorted(maps.Keys(keys))
+		l.unknown(prefix, key, table[key], known, "known here: "+strings.Join(known, ", "))
+	}
+}
+
+// unknown reports a key that nobody reads, with the likeliest one meant.
+func (l *loader) unknown(prefix, key string, value any, known []string, otherwise string) {
+	best, distance := "", 4
+	for _, k := range known {
+		if d := levenshtein.ComputeDistance(strings.ToLower(key), k); d < distance && d < len(k) {
+			best, distance = k, d
+		}
+	}
+	switch {
+	case best != "":
+		l.fail(prefix+key, value, "unknown key; did you mean %q? (%s)", best, otherwise)
+	case slices.Contains(agentKeys, key):
+		l.fail(prefix+key, value, "this is an option of Telegraf's agent, which acts on it only for plugins compiled into it; leave it out here")
+	default:
+		l.fail(prefix+key, value, "unknown key; %s", otherwise)
+	}
+}
+
+func (l *loader) groups(key string, value any) []Group {
+	tables := l.tables(key, value)
+	groups := make([]Group, len(tables))
+	for i, table := range tables {
+		readTable(l, fmt.Sprintf("%s[%d].", key, i), table, groupKeys, &groups[i])
+	}
+	return groups
+}
+
+// tables reads an array of tables; [x] for [[x]] is let pass, as by Telegraf.
+func (l *loader) tables(key string, value any) []map[string]any {
+	switch v := value.(type) {
+	case []map[string]any:
+		return v
+	case map[string]any:
+		return []map[string]any{v}
+	case []any:
+		tables := make([]map[string]any, len(v))
+		all := true
+		for i := range v {
+			var ok bool
+			tables[i], ok = v[i].(map[string]any)
+			all = all && ok
+		}
+		if all {
+			return tables
+		}
+	}
+	l.fail(key, value, "this is a table; start it with [[%s]] on a line of its own", key)
+	return nil
+}
+
+func (l *loader) text(key string, value any) string {
+	s, ok := value.(string)
+	if !ok {
+		l.fail(key, value, "give a string, in quotes, not %s", tomlType(value))
+	}
+	return s
+}
+
+func (l *loader) boolean(key string, value any) bool {
+	b, ok := value.(bool)
+	if !ok {
+		l.fail(key, value, "give true or false, without quotes, not %s", tomlType(value))
+	}
+	return b
+}
+
+// duration reads "10s", or a number of seconds, which Telegraf takes as well.
+func (l *loader) duration(key string, value any) time.Duration {
+	text, ok := value.(string)
+	switch v := value.(type) {
+	case int64, float64:
+		text, ok = fmt.Sprintf("%vs", v), true
+	}
+	if !ok {
+		l.fail(key, value, `give a time in quotes, such as "10s", not %s`, tomlType(value))
+		return 0
+	}
+	d, err := parseInterval(text)
+	if err != nil {
+		l.fail(key, value, "%s", err)
+	}
+	return d
+}
+
+func (l *loader) texts(key string, value any) []string {
+	list, ok := value.([]any)
+	if !ok {
+		l.fail(key, value, `give a list of strings, such as ["80", "443"], not %s`, tomlType(value))
+		return nil
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		s, ok := v.(string)
+		if !ok {
+			l.fail(fmt.Sprintf("%s[%d]", key, i), v, "give a string, in quotes, not %s", tomlType(v))
+		}
+		texts[i] = s
+	}
+	return texts
+}
+
+func (l *loader) tags(key string, value any) map[string]string {
+	table, ok := value.(map[string]any)
+	if !ok {
+		l.fail(key, value, `give a table of strings, such as tags = {service = "http"}, not %s`, tomlType(value))
+		return nil
+	}
+	tags := make(map[string]string, len(table))
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		tags[name] = l.text(key+"."+name, table[name])
+	}
+	return tags
+}
+
+// tomlText gives a decoded value about as it was written, on one line, cut to
+// what is enough to find it.
+func tomlText(value any) string {
+	const enough = 60
+	var text string
+	switch v := value.(type) {
+	case string:
+		text = fmt.Sprintf("%q", v)
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = tomlText(v[i])
+		}
+		text = "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any, []map[string]any:
+		text = "{...}"
+	default:
+		text = fmt.Sprint(v)
+	}
+	if runes := []rune(text); len(runes) > enough {
+		text = string(runes[:enough]) + "..."
+	}
+	return text
+}
+
+func tomlType(value any) string {
+	switch value.(type) {
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case int64:
+		return "an integer"
+	case float64:
+		return "a float"
+	case []any:
+		return "a list"
+	case map[string]any, []map[string]any:
+		return "a table"
+	default:
+		return "a date or time"
+	}
+}
