@@ -1,0 +1,87 @@
+// Package cli is the command line of l4stat: one file for each command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main runs the command line args, without the program's name, and gives the
+// exit code: 0 done, 1 failed at run time, 2 bad usage or configuration.
+// Results go to stdout, all else to stderr.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A reader that has gone away shows as EPIPE in a write, so that other
+	// outputs still get what is buffered.
+	ignoreBrokenPipe()
+
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+
+	running := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { running = true }
+	cmd, err := root.ExecuteContextC(ctx)
+	var usage *usageError
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitDone
+	case errors.As(err, &usage):
+		logger{stderr}.error(err)
+		return exitUsage
+	case !running: // cobra did not accept the command line
+		logger{stderr}.error(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		return exitUsage
+	default:
+		logger{stderr}.error(err)
+		return exitFailed
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "l4stat",
+		Short: "Count connections by TCP state, per port and per address",
+		Long: "l4stat tells how many connections are in which TCP state, on this host, per port\n" +
+			"and per address.",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("l4stat {{.Version}}\n")
+	root.AddCommand(newEmit(), newConfig())
+	return root
+}
+
+// version is what the Go tool recorded of the build.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// usageError is a mistake of whoever called the program.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }

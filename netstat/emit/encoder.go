@@ -1,0 +1,101 @@
+package emit
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
+	"github.com/l4stat/l4stat/netstat"
+)
+
+// Precision is the unit of time stamps: "ns", "us", "ms" or "s".
+type Precision string
+
+// The precisions.
+const (
+	Nanosecond  Precision = "ns"
+	Microsecond Precision = "us"
+	Millisecond Precision = "ms"
+	Second      Precision = "s"
+)
+
+var precisions = map[Precision]lineprotocol.Precision{
+	Nanosecond:  lineprotocol.Nanosecond,
+	Microsecond: lineprotocol.Microsecond,
+	Millisecond: lineprotocol.Millisecond,
+	Second:      lineprotocol.Second,
+}
+
+// Encoder turns metrics into line protocol. It is not safe for use by two
+// goroutines at once.
+type Encoder struct {
+	enc  lineprotocol.Encoder
+	tags []netstat.Tag // ascending
+	all  []netstat.Tag // reused: a metric's tags and the Encoder's
+}
+
+// NewEncoder makes an Encoder that writes time stamps in the precision and adds
+// the tags to each metric that has none of that name, the host's for one. The
+// error says which of its arguments line protocol cannot express.
+func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
+	precision, ok := precisions[p]
+	if !ok {
+		return nil, fmt.Errorf("no precision %q; use ns, us, ms or s", p)
+	}
+	e := &Encoder{}
+	e.enc.SetPrecision(precision)
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		e.tags = append(e.tags, netstat.Tag{Key: key, Value: tags[key]})
+	}
+	trial := netstat.Metric{Name: "trial", Fields: []netstat.Field{{Key: "n"}}}
+	if _, err := e.Append(nil, []netstat.Metric{trial}); err != nil {
+		return nil, fmt.Errorf("tags %v: %w", tags, err)
+	}
+	return e, nil
+}
+
+// Append appends the metrics to b, a line each. Those that line protocol cannot
+// express are left out, and the error names them.
+func (e *Encoder) Append(b []byte, metrics []netstat.Metric) ([]byte, error) {
+	var errs []error
+	e.enc.SetBuffer(b)
+	for i := range metrics {
+		m := &metrics[i]
+		e.enc.StartLine(m.Name)
+		for _, t := range e.merged(m.Tags) {
+			e.enc.AddTag(t.Key, t.Value)
+		}
+		for _, f := range m.Fields {
+			v, ok := lineprotocol.NewValue(f.Value.Any())
+			if !ok {
+				continue // NaN and infinities: there is nothing to tell
+			}
+			e.enc.AddField(f.Key, v)
+		}
+		e.enc.EndLine(m.Time)
+		if err := e.enc.Err(); err != nil {
+			errs = append(errs, fmt.Errorf("encode metric %s %v: %w", m.Name, m.Tags, err))
+			e.enc.ClearErr()
+		}
+	}
+	return e.enc.Bytes(), errors.Join(errs...)
+}
+
+// merged gives the tags of a metric and the Encoder's own, in order.
+func (e *Encoder) merged(tags []netstat.Tag) []netstat.Tag {
+	all, own := e.all[:0], e.tags
+	for _, t := range tags {
+		for len(own) > 0 && own[0].Key < t.Key {
+			all, own = append(all, own[0]), own[1:]
+		}
+		if len(own) > 0 && own[0].Key == t.Key {
+			own = own[1:]
+		}
+		all = append(all, t)
+	}
+	e.all = append(all, own...)
+	return e.all
+}
