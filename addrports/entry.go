@@ -39,6 +39,16 @@ func (e Entry) Ports() (first, last uint16) { return e.first, e.last }
 // The error says what is wrong with s and what would be right, without
 // repeating s.
 func Parse(s string) (Entry, error) {
+	e, err := parse(s)
+	if err != nil {
+		if addr, addrErr := netip.ParseAddr(unbracket(s)); addrErr == nil && addr.Zone() == "" {
+			return Entry{}, fmt.Errorf("the port is missing; write %q, or another port", netip.AddrPortFrom(addr, 80))
+		}
+	}
+	return e, err
+}
+
+func parse(s string) (Entry, error) {
 	host, ports := "", s
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
 		host, ports = s[:i], s[i+1:]
@@ -65,8 +75,11 @@ func Parse(s string) (Entry, error) {
 func ParseMatch(s string) (Entry, error) {
 	ports, ok := strings.CutPrefix(s, "*:")
 	if !ok {
-		i := strings.LastIndexByte(s, ':') + 1
-		return Entry{}, fmt.Errorf(`ports_match takes only "*:port"; write %q for a row for each address, or move the entry to ports`, "*:"+s[i:])
+		ports = s[strings.LastIndexByte(s, ':')+1:]
+		if _, _, err := parsePorts(ports); err != nil {
+			ports = "80"
+		}
+		return Entry{}, fmt.Errorf(`ports_match takes only "*:port"; write %q for a row for each address, or move the entry to ports`, "*:"+ports)
 	}
 	first, last, err := parsePorts(ports)
 	if err != nil {
@@ -102,6 +115,8 @@ func parsePort(s string) (uint16, error) {
 		return 0, fmt.Errorf("port %s does not exist; give a port from 1 to 65535", s)
 	case s == "":
 		return 0, errors.New("the port is missing; give a port from 1 to 65535")
+	case strings.Contains(s, ","):
+		return 0, fmt.Errorf("%q is more than one; give each in quotes of its own", s)
 	default:
 		return 0, fmt.Errorf("%q is not a port number; give a port from 1 to 65535", s)
 	}
@@ -113,10 +128,7 @@ func parseHost(s string) (netip.Prefix, error) {
 	if s == "" {
 		return netip.Prefix{}, nil
 	}
-	bare := s
-	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
-		bare = s[1 : len(s)-1]
-	}
+	bare := unbracket(s)
 	if strings.Contains(bare, "%") {
 		return netip.Prefix{}, fmt.Errorf("%q has a zone, which the kernel's socket tables do not give; leave out what follows the %%", bare)
 	}
@@ -133,6 +145,14 @@ func parseHost(s string) (netip.Prefix, error) {
 	}
 	addr = addr.Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen()), nil
+}
+
+// unbracket takes off the brackets around s, if they are.
+func unbracket(s string) string {
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		return s[1 : len(s)-1]
+	}
+	return s
 }
 
 // unmap turns a prefix within ::ffff:0:0/96 into the IPv4 prefix that it is.

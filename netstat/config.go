@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -257,7 +258,11 @@ type ConfigError struct {
 
 // Error gives one line with all that a person needs to put it right.
 func (e *ConfigError) Error() string {
-	text := fmt.Sprintf("%s = %s: %s", e.Key, e.Value, e.Reason)
+	key := e.Key
+	if strings.ContainsFunc(key, unicode.IsControl) { // a terminal might obey it
+		key = strconv.Quote(key)
+	}
+	text := fmt.Sprintf("%s = %s: %s", key, e.Value, e.Reason)
 	if e.File != "" {
 		text = e.File + ": " + text
 	}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 	"github.com/agnivade/levenshtein"
@@ -34,7 +36,7 @@ func Load(name string, data []byte) ([]Config, error) {
 	if _, err := toml.Decode(string(data), &tree); err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("%s:%d: not TOML: %s (near the key %q)", name, syntax.Position.Line, syntax.Message, syntax.LastKey)
+			return nil, syntaxError(name, syntax)
 		}
 		return nil, fmt.Errorf("%s: not TOML: %w", name, err)
 	}
@@ -47,6 +49,24 @@ func Load(name string, data []byte) ([]Config, error) {
 		l.errs = append(l.errs, configs[i].Validate())
 	}
 	return configs, errors.Join(l.errs...)
+}
+
+// syntaxError says where a file is not TOML.
+func syntaxError(name string, e toml.ParseError) error {
+	if e.Position.Line > 0 {
+		name = fmt.Sprintf("%s:%d", name, e.Position.Line)
+	}
+	return fmt.Errorf("%s: not TOML: %s (near the key %q)", name, printable(e.Message), e.LastKey)
+}
+
+// printable replaces what a terminal might obey in text from a file.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // loader turns decoded TOML into Configs and collects what is wrong with it.
@@ -152,10 +172,10 @@ func (l *loader) unknown(prefix, key string, value any, known []string, otherwis
 		}
 	}
 	switch {
-	case best != "":
-		l.fail(prefix+key, value, "unknown key; did you mean %q? (%s)", best, otherwise)
 	case slices.Contains(agentKeys, key):
 		l.fail(prefix+key, value, "this is an option of Telegraf's agent, which acts on it only for plugins compiled into it; leave it out here")
+	case best != "":
+		l.fail(prefix+key, value, "unknown key; did you mean %q? (%s)", best, otherwise)
 	default:
 		l.fail(prefix+key, value, "unknown key; %s", otherwise)
 	}
@@ -169,6 +189,9 @@ func (l *loader) groups(key string, value any) []Group {
 	}
 	return groups
 }
+
+// subscripts are what a key has here and not in a file.
+var subscripts = regexp.MustCompile(`\[\d+\]`)
 
 // tables reads an array of tables; [x] for [[x]] is let pass, as by Telegraf.
 func (l *loader) tables(key string, value any) []map[string]any {
@@ -189,7 +212,7 @@ func (l *loader) tables(key string, value any) []map[string]any {
 			return tables
 		}
 	}
-	l.fail(key, value, "this is a table; start it with [[%s]] on a line of its own", key)
+	l.fail(key, value, "this is a table; start it with [[%s]] on a line of its own", subscripts.ReplaceAllString(key, ""))
 	return nil
 }
 
@@ -257,25 +280,16 @@ func (l *loader) tags(key string, value any) map[string]string {
 	return tags
 }
 
-// tomlText gives a decoded value about as it was written, on one line, cut to
-// what is enough to find it.
+// tomlText gives a decoded value as TOML has it, on one line, cut to what is
+// enough to find it.
 func tomlText(value any) string {
 	const enough = 60
-	var text string
-	switch v := value.(type) {
-	case string:
-		text = fmt.Sprintf("%q", v)
-	case []any:
-		parts := make([]string, len(v))
-		for i := range v {
-			parts[i] = tomlText(v[i])
-		}
-		text = "[" + strings.Join(parts, ", ") + "]"
-	case map[string]any, []map[string]any:
-		text = "{...}"
-	default:
-		text = fmt.Sprint(v)
+	written, err := toml.Marshal(map[string]any{"v": value})
+	text, plain := strings.CutPrefix(string(written), "v = ")
+	if err != nil || !plain {
+		return "{...}" // a table
 	}
+	text = printable(strings.TrimSpace(text))
 	if runes := []rune(text); len(runes) > enough {
 		text = string(runes[:enough]) + "..."
 	}

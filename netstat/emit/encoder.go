@@ -51,8 +51,8 @@ func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
 		e.tags = append(e.tags, netstat.Tag{Key: key, Value: tags[key]})
 	}
 	trial := netstat.Metric{Name: "trial", Fields: []netstat.Field{{Key: "n"}}}
-	if _, err := e.Append(nil, []netstat.Metric{trial}); err != nil {
-		return nil, fmt.Errorf("tags %v: %w", tags, err)
+	if _, err := e.appendOne(nil, &trial); err != nil {
+		return nil, fmt.Errorf("%w; leave out control characters, invalid UTF-8 and a backslash at the end", err)
 	}
 	return e, nil
 }
@@ -61,27 +61,32 @@ func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
 // express are left out, and the error names them.
 func (e *Encoder) Append(b []byte, metrics []netstat.Metric) ([]byte, error) {
 	var errs []error
-	e.enc.SetBuffer(b)
 	for i := range metrics {
-		m := &metrics[i]
-		e.enc.StartLine(m.Name)
-		for _, t := range e.merged(m.Tags) {
-			e.enc.AddTag(t.Key, t.Value)
+		line, err := e.appendOne(b, &metrics[i])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("encode metric %q %q: %w", metrics[i].Name, metrics[i].Tags, err))
+			continue
 		}
-		for _, f := range m.Fields {
-			v, ok := lineprotocol.NewValue(f.Value.Any())
-			if !ok {
-				continue // NaN and infinities: there is nothing to tell
-			}
-			e.enc.AddField(f.Key, v)
-		}
-		e.enc.EndLine(m.Time)
-		if err := e.enc.Err(); err != nil {
-			errs = append(errs, fmt.Errorf("encode metric %s %v: %w", m.Name, m.Tags, err))
-			e.enc.ClearErr()
-		}
+		b = line
 	}
-	return e.enc.Bytes(), errors.Join(errs...)
+	return b, errors.Join(errs...)
+}
+
+func (e *Encoder) appendOne(b []byte, m *netstat.Metric) ([]byte, error) {
+	e.enc.SetBuffer(b) // and forget what went wrong before
+	e.enc.StartLine(m.Name)
+	for _, t := range e.merged(m.Tags) {
+		e.enc.AddTag(t.Key, t.Value)
+	}
+	for _, f := range m.Fields {
+		v, ok := lineprotocol.NewValue(f.Value.Any())
+		if !ok {
+			continue // NaN and infinities: there is nothing to tell
+		}
+		e.enc.AddField(f.Key, v)
+	}
+	e.enc.EndLine(m.Time)
+	return e.enc.Bytes(), e.enc.Err()
 }
 
 // merged gives the tags of a metric and the Encoder's own, in order.

@@ -77,7 +77,7 @@ func (n *netlink) dump(t Table, q Query, fn func(*Socket) error) error {
 	n.seq++
 	n.req = appendDiagRequest(n.req[:0], n.seq, t, q.States)
 	if _, err := n.conn.Write(n.req); err != nil {
-		return fmt.Errorf("request the sock_diag dump of %s: %w", t, err)
+		return fmt.Errorf("request a sock_diag dump: %w", err)
 	}
 	for {
 		size, err := n.conn.Read(n.buf)
@@ -89,7 +89,7 @@ func (n *netlink) dump(t Table, q Query, fn func(*Socket) error) error {
 			done, err = decodeDiag(n.buf[:size], n.seq, t.Protocol(), &n.sock, fn)
 		}
 		if err != nil {
-			return fmt.Errorf("read the sock_diag dump of %s: %w", t, err)
+			return fmt.Errorf("read the sock_diag dump: %w", err)
 		}
 		if done {
 			return nil

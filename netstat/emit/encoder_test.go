@@ -1,0 +1,443 @@
+package emit_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
+	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/emit"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func newEncoder(tb testing.TB, p emit.Precision, tags map[string]string) *emit.Encoder {
+	tb.Helper()
+	enc, err := emit.NewEncoder(p, tags)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return enc
+}
+
+// at is a time with digits in every unit.
+var at = time.Unix(1767323045, 123456789)
+
+// tags makes tags of keys and values in turn.
+func tags(keysAndValues ...string) []netstat.Tag {
+	var tags []netstat.Tag
+	for pair := range slices.Chunk(keysAndValues, 2) {
+		tags = append(tags, netstat.Tag{Key: pair[0], Value: pair[1]})
+	}
+	return tags
+}
+
+func field(key string, v netstat.Value) netstat.Field { return netstat.Field{Key: key, Value: v} }
+
+// metric makes a metric with the field n, and tags of keys and values in turn.
+func metric(name string, n int64, keysAndValues ...string) netstat.Metric {
+	return netstat.Metric{Name: name, Tags: tags(keysAndValues...), Fields: []netstat.Field{field("n", netstat.Int(n))}, Time: at}
+}
+
+// samples has all kinds of values, and what must be escaped in all places.
+var samples = []netstat.Metric{
+	{
+		Name: "netstat",
+		Tags: tags("ip_version", "4"),
+		Fields: []netstat.Field{
+			field("tcp_established", netstat.Int(12)), field("tcp_none", netstat.Value{}), field("negative", netstat.Int(-1)),
+			field("largest", netstat.Int(math.MaxInt64)), field("smallest", netstat.Int(math.MinInt64)),
+		},
+		Time: at,
+	},
+	{
+		Name: "netstat_port",
+		Tags: tags("addr_port", "[2001:db8::1]:80", "ip_version", "6", "service", "http"),
+		Fields: []netstat.Field{
+			field("float", netstat.Float(1.5)), field("whole", netstat.Float(2)), field("zero", netstat.Float(0)),
+			field("large", netstat.Float(1e300)), field("small", netstat.Float(-1e-300)),
+		},
+		Time: at,
+	},
+	{
+		Name: "strings",
+		Fields: []netstat.Field{
+			field("plain", netstat.String("nginx")), field("empty", netstat.String("")), field("quotes", netstat.String(`say "hi"`)),
+			field("backslash", netstat.String(`C:\temp\`)), field("separators", netstat.String("a, b = c")),
+			field("lines", netstat.String("one\ntwo")), field("unicode", netstat.String("東京")), field("digits", netstat.String("42i")),
+		},
+		Time: at,
+	},
+	{
+		Name:   "name with, separators = here",
+		Tags:   tags("a key", "a value", "b,key", "b,value", "c=key", "c=value", `d"key`, `d "value"`, `e\key`, `C:\temp`, "stadt", "Köln 東京"),
+		Fields: []netstat.Field{field("a field", netstat.Int(1)), field("b,field", netstat.Int(2)), field("c=field", netstat.Int(3)), field(`d"field`, netstat.Int(4))},
+		Time:   at,
+	},
+	{
+		// The metric's own tags count, not the program's.
+		Name:   "own_host",
+		Tags:   tags("aaa", "first", "host", "other", "zzz", "last"),
+		Fields: []netstat.Field{field("n", netstat.Int(1))},
+		Time:   at,
+	},
+	{
+		Name:   "before_1970",
+		Fields: []netstat.Field{field("n", netstat.Int(1))},
+		Time:   time.Unix(-3, 0),
+	},
+	{
+		// Neither is a number that line protocol has; the others are told.
+		Name: "not_numbers",
+		Fields: []netstat.Field{
+			field("nan", netstat.Float(math.NaN())), field("n", netstat.Int(1)), field("infinity", netstat.Float(math.Inf(1))), field("minus_infinity", netstat.Float(math.Inf(-1))),
+		},
+		Time: at,
+	},
+}
+
+var programTags = map[string]string{"host": "web 1", "region": "eu"}
+
+func TestEncoderAppend(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		precision emit.Precision
+		decoder   lineprotocol.Precision
+	}{
+		{emit.Nanosecond, lineprotocol.Nanosecond},
+		{emit.Microsecond, lineprotocol.Microsecond},
+		{emit.Millisecond, lineprotocol.Millisecond},
+		{emit.Second, lineprotocol.Second},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.precision), func(t *testing.T) {
+			t.Parallel()
+			text, err := newEncoder(t, tt.precision, programTags).Append(nil, samples)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGolden(t, "encoder_"+string(tt.precision)+".lp", text)
+
+			got := decode(t, text, tt.decoder)
+			want := make([]netstat.Metric, len(samples))
+			for i, m := range samples {
+				want[i] = expected(m, tt.decoder.Duration())
+			}
+			if len(got) != len(want) {
+				t.Fatalf("%d lines, want %d", len(got), len(want))
+			}
+			for i := range want {
+				if !reflect.DeepEqual(got[i], want[i]) {
+					t.Errorf("line %d is read as\n     %v\nwant %v", i+1, got[i], want[i])
+				}
+			}
+		})
+	}
+}
+
+// expected gives the metric as a database is to see it: with the program's
+// tags, without what is no number, in the precision of its time stamps.
+func expected(m netstat.Metric, precision time.Duration) netstat.Metric {
+	tags := map[string]string{"host": "web 1", "region": "eu"}
+	for _, t := range m.Tags {
+		tags[t.Key] = t.Value
+	}
+	e := netstat.Metric{Name: m.Name, Time: m.Time.Truncate(precision)}
+	for key, value := range tags {
+		e.Tags = append(e.Tags, netstat.Tag{Key: key, Value: value})
+	}
+	slices.SortFunc(e.Tags, func(a, b netstat.Tag) int { return strings.Compare(a.Key, b.Key) })
+	for _, f := range m.Fields {
+		if x, ok := f.Value.Float(); !ok || !math.IsNaN(x) && !math.IsInf(x, 0) {
+			e.Fields = append(e.Fields, f)
+		}
+	}
+	return e
+}
+
+// decode reads line protocol with its own library.
+func decode(t *testing.T, text []byte, p lineprotocol.Precision) []netstat.Metric {
+	t.Helper()
+	var metrics []netstat.Metric
+	dec := lineprotocol.NewDecoderWithBytes(text)
+	for dec.Next() {
+		m, err := decodeLine(dec, p)
+		if err != nil {
+			t.Fatalf("line %d: %v in\n%s", len(metrics)+1, err, text)
+		}
+		metrics = append(metrics, m)
+	}
+	return metrics
+}
+
+func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m netstat.Metric, err error) {
+	name, err := dec.Measurement()
+	if err != nil {
+		return m, err
+	}
+	m.Name = string(name)
+	for {
+		key, value, err := dec.NextTag()
+		if err != nil {
+			return m, err
+		}
+		if key == nil {
+			break
+		}
+		m.Tags = append(m.Tags, netstat.Tag{Key: string(key), Value: string(value)})
+	}
+	for {
+		key, value, err := dec.NextField()
+		if err != nil {
+			return m, err
+		}
+		if key == nil {
+			break
+		}
+		f := netstat.Field{Key: string(key)}
+		switch v := value.Interface().(type) {
+		case int64:
+			f.Value = netstat.Int(v)
+		case float64:
+			f.Value = netstat.Float(v)
+		case string:
+			f.Value = netstat.String(v)
+		default:
+			return m, fmt.Errorf("field %s is %T", key, v)
+		}
+		m.Fields = append(m.Fields, f)
+	}
+	m.Time, err = dec.Time(p, time.Time{})
+	m.Time = m.Time.In(at.Location()) // DeepEqual compares locations too
+	return m, err
+}
+
+func checkGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("../../testdata/emit", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("got\n%swant, as in %s,\n%s", got, path, want)
+	}
+}
+
+func TestEncoderTags(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		program map[string]string
+		metric  []string // keys and values
+		want    string
+	}{
+		{"none", nil, nil, "m n=1i 1767323045\n"},
+		{"metric's", nil, []string{"a", "1", "b", "2"}, "m,a=1,b=2 n=1i 1767323045\n"},
+		{"program's", map[string]string{"b": "2", "a": "1"}, nil, "m,a=1,b=2 n=1i 1767323045\n"},
+		{"program's in between", map[string]string{"b": "p"}, []string{"a", "1", "c", "3"}, "m,a=1,b=p,c=3 n=1i 1767323045\n"},
+		{"program's around", map[string]string{"a": "p", "c": "p"}, []string{"b", "2"}, "m,a=p,b=2,c=p n=1i 1767323045\n"},
+		{"the same", map[string]string{"a": "p", "b": "p", "c": "p"}, []string{"a", "1", "b", "2", "c", "3"}, "m,a=1,b=2,c=3 n=1i 1767323045\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text, err := newEncoder(t, emit.Second, tt.program).Append(nil, []netstat.Metric{metric("m", 1, tt.metric...)})
+			if string(text) != tt.want || err != nil {
+				t.Errorf("Append gave %q and the error %v, want %q", text, err, tt.want)
+			}
+		})
+	}
+}
+
+// A metric without a time is stamped by whoever receives it.
+func TestEncoderNoTime(t *testing.T) {
+	t.Parallel()
+	m := metric("m", 1)
+	m.Time = time.Time{}
+	text, err := newEncoder(t, emit.Nanosecond, nil).Append(nil, []netstat.Metric{m})
+	if want := "m n=1i\n"; string(text) != want || err != nil {
+		t.Errorf("Append gave %q and the error %v, want %q", text, err, want)
+	}
+}
+
+// Append must leave alone what it is to append to, and what it encodes.
+func TestEncoderAppends(t *testing.T) {
+	t.Parallel()
+	enc := newEncoder(t, emit.Second, map[string]string{"host": "web1"})
+	metrics := []netstat.Metric{metric("m", 1, "a", "1")}
+	text := []byte("before\n")
+	for range 2 {
+		var err error
+		if text, err = enc.Append(text, metrics); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "before\n" + strings.Repeat("m,a=1,host=web1 n=1i 1767323045\n", 2); string(text) != want {
+		t.Errorf("got\n%swant\n%s", text, want)
+	}
+	if want := metric("m", 1, "a", "1"); !reflect.DeepEqual(metrics[0], want) {
+		t.Errorf("the metric became %v", metrics[0])
+	}
+	if text, err := enc.Append(nil, nil); len(text) != 0 || err != nil {
+		t.Errorf("of no metrics: %q and the error %v", text, err)
+	}
+}
+
+// One metric that line protocol cannot express costs none of the others,
+// wherever it stands, and the error concerns it alone.
+func TestEncoderLeavesOut(t *testing.T) {
+	t.Parallel()
+	// The database's own limits are not ours: these are what the protocol has
+	// no way to write.
+	change := func(f func(*netstat.Metric)) netstat.Metric {
+		m := metric("bad", 1)
+		f(&m)
+		return m
+	}
+	only := func(key string, v netstat.Value) func(*netstat.Metric) {
+		return func(m *netstat.Metric) { m.Fields = []netstat.Field{field(key, v)} }
+	}
+	bad := map[string]netstat.Metric{
+		"tag without value":          metric("bad", 1, "a", ""),
+		"tag without key":            metric("bad", 1, "", "a"),
+		"tag with a line feed":       metric("bad", 1, "a", "1\nbad2 n=1i"),
+		"tag with invalid UTF-8":     metric("bad", 1, "a", "\xff"),
+		"tag with a backslash":       metric("bad", 1, "a", `C:\`),
+		"tag twice":                  metric("bad", 1, "a", "1", "a", "2"),
+		"second tag wrong":           metric("bad", 1, "a", "1", "b", ""),
+		"name with a line feed":      metric("bad\n", 1),
+		"no fields":                  change(func(m *netstat.Metric) { m.Fields = nil }),
+		"no numbers":                 change(only("n", netstat.Float(math.NaN()))),
+		"field without key":          change(only("", netstat.Int(1))),
+		"field with a line feed":     change(only("n\n", netstat.Int(1))),
+		"time after the last":        change(func(m *netstat.Metric) { m.Time = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC) }),
+		"time before the first":      change(func(m *netstat.Metric) { m.Time = time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC) }),
+		"second field without key":   change(func(m *netstat.Metric) { m.Fields = append(m.Fields, netstat.Field{}) }),
+		"no fields, tag wrong":       change(func(m *netstat.Metric) { m.Fields, m.Tags = nil, tags("a", "") }),
+		"no fields, name wrong":      change(func(m *netstat.Metric) { m.Fields, m.Name = nil, "bad\n" }),
+		"no time, field without key": change(func(m *netstat.Metric) { m.Fields, m.Time = []netstat.Field{{}}, time.Time{} }),
+	}
+	const (
+		g = true
+		b = false
+	)
+	orders := [][]bool{{b}, {b, g}, {g, b}, {g, b, g}, {b, b, g}, {g, b, b, g}, {g, g, b, g, b, g}}
+	for name, bad := range bad {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, order := range orders {
+				for _, before := range []string{"", "before\n"} {
+					var metrics []netstat.Metric
+					want, wantErrs := before, 0
+					for i, good := range order {
+						m := bad
+						if good {
+							m = metric("good", int64(i))
+							want += fmt.Sprintf("good,host=web1 n=%di 1767323045\n", i)
+						} else {
+							wantErrs++
+						}
+						metrics = append(metrics, m)
+					}
+					enc := newEncoder(t, emit.Second, map[string]string{"host": "web1"})
+					text, err := enc.Append([]byte(before), metrics)
+					if string(text) != want {
+						t.Errorf("good is %v, after %q: got\n%q\nwant\n%q", order, before, text, want)
+					}
+					if errs := unjoin(err); len(errs) != wantErrs || !namesBad(errs) {
+						t.Errorf("good is %v, after %q: got %d errors, want %d, about the bad ones:\n%v", order, before, len(errs), wantErrs, err)
+					}
+					// What went wrong must not reach the next call.
+					text, err = enc.Append(nil, []netstat.Metric{metric("good", 1)})
+					if string(text) != "good,host=web1 n=1i 1767323045\n" || err != nil {
+						t.Errorf("good is %v, after %q: the next call gave %q and the error %v", order, before, text, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+func namesBad(errs []error) bool {
+	return !slices.ContainsFunc(errs, func(err error) bool { return !strings.Contains(err.Error(), "bad") })
+}
+
+// unjoin gives the errors that errors.Join joined.
+func unjoin(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func TestNewEncoderErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		precision emit.Precision
+		tags      map[string]string
+		want      []string // what the error must have
+	}{
+		{"no precision", "", nil, []string{`no precision ""`, "use ns, us, ms or s"}},
+		{"minutes", "m", nil, []string{`no precision "m"`, "use ns, us, ms or s"}},
+		{"upper case", "NS", nil, []string{`no precision "NS"`, "use ns, us, ms or s"}},
+		{"tag without value", "ns", map[string]string{"host": "web1", "some_tag": ""}, []string{"some_tag", `""`}},
+		{"tag without key", "ns", map[string]string{"": "some_value"}, []string{`""`}},
+		{"tag with a line feed", "ns", map[string]string{"some_tag": "a\nb"}, []string{"some_tag", `"a\nb"`}},
+		{"key with a line feed", "ns", map[string]string{"some\ntag": "a"}, []string{`"some\ntag"`}},
+		{"tag with a backslash", "s", map[string]string{"some_tag": `C:\`}, []string{"some_tag", `"C:\\"`}},
+		{"tag with invalid UTF-8", "s", map[string]string{"some_tag": "\xff"}, []string{"some_tag", `"\xff"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			enc, err := emit.NewEncoder(tt.precision, tt.tags)
+			if err == nil || enc != nil {
+				t.Fatalf("NewEncoder gave %v and the error %v", enc, err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error %q does not have %q", err, want)
+				}
+			}
+			if text := err.Error(); !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+				t.Errorf("the error %q would send control characters to a terminal", text)
+			}
+		})
+	}
+}
+
+func BenchmarkEncoderAppend(b *testing.B) {
+	enc := newEncoder(b, emit.Nanosecond, map[string]string{"host": "web1"})
+	var text []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if text, err = enc.Append(text[:0], samples); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(len(text)))
+}
