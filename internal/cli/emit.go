@@ -46,7 +46,7 @@ The environment variables ` + netstat.EnvInterval + `,
 override the configuration file; flags override both.`,
 		Example: `  l4stat emit --once --ports 22,80,443
   l4stat emit --config /etc/l4stat/netstat.conf --output /var/log/netstat.lp`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runEmit(cmd, &f) },
 	}
 	flags := cmd.Flags()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,12 +63,30 @@ func newRoot() *cobra.Command {
 		Long: "l4stat tells how many connections are in which TCP state, on this host, per port\n" +
 			"and per address.",
 		Version:       version(),
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("l4stat {{.Version}}\n")
 	root.AddCommand(newEmit(), newConfig())
 	return root
+}
+
+// noArgs is cobra.NoArgs with the suggestions on the same line.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	what := "argument"
+	if cmd.HasAvailableSubCommands() {
+		what = "command"
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+		return fmt.Errorf("unknown %s %q, did you mean %s?", what, args[0], strings.Join(meant, " or "))
+	}
+	return fmt.Errorf("unknown %s %q", what, args[0])
 }
 
 // version is what the Go tool recorded of the build.

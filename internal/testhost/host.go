@@ -3,6 +3,7 @@
 package testhost
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -70,7 +71,21 @@ address add ` + hostIPv6.String() + `/64 dev ` + device + ` nodad
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("ip: %v\n%s", err, out)
 	}
-	return &Host{t: t, tun: tun, peerPort: 20000}
+	h := &Host{t: t, tun: tun, peerPort: 20000}
+	h.until("this host takes what is sent to "+hostIPv6.String(), takesIPv6)
+	return h
+}
+
+// takesIPv6 reports whether the route is there that delivers what is sent to this host's IPv6 address. The kernel adds
+// it some time after the address (net/ipv6/addrconf.c, addrconf_dad_work), the later the more namespaces are being made
+// or unmade, and drops what comes before.
+func takesIPv6() bool {
+	routes, err := os.ReadFile("/proc/self/net/ipv6_route")
+	if err != nil {
+		return false
+	}
+	const bits = "80" // 128
+	return strings.Contains(string(routes), fmt.Sprintf("%x %s ", hostIPv6.As16(), bits))
 }
 
 func openTUN() (*os.File, error) {

@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/testhost"
+	"github.com/l4stat/l4stat/netstat"
+)
+
+// withoutTime gives the rows without what differs from run to run.
+func withoutTime(points []point) []point {
+	for i := range points {
+		points[i].time = 0
+	}
+	return points
+}
+
+// TestEmitPorts has the rows of real sockets, by flags, file and environment.
+func TestEmitPorts(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	l := h.Listen(testhost.IPv4, netip.Addr{}, 80)
+	h.Accept(testhost.IPv4, l, testhost.Established)
+	h.Accept(testhost.IPv4, l, testhost.TimeWait)
+	h.Listen(testhost.IPv6, netip.Addr{}, 443)
+
+	by := map[string]struct {
+		env  []string
+		args []string
+	}{
+		"flags":       {nil, []string{"--ports", "80,443", "--ports", "22"}},
+		"file":        {nil, []string{"--config", configFile(t, "[[inputs.netstat]]\n[[inputs.netstat.addr_ports]]\nports = [\"80\", \"443\"]\n")}},
+		"environment": {[]string{netstat.EnvAddrPorts + `=["80","443"]`}, nil},
+	}
+	for name, tt := range by {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := run(t, tt.env, append([]string{"emit", "--once", "--host="}, tt.args...)...)
+			if stderr != "" || code != exitDone {
+				t.Fatalf("exit code %d, standard error %q", code, stderr)
+			}
+			var got []string
+			for _, p := range parse(t, stdout) {
+				got = append(got, fmt.Sprintln(p.name, p.tags, p.fields["tcp_listen"], p.fields["tcp_established"], p.fields["tcp_time_wait"], p.fields["pid"]))
+			}
+			want := []string{
+				"netstat map[ip_version:4] 1 1 1 <nil>\n",
+				"netstat map[ip_version:6] 1 0 0 <nil>\n",
+				fmt.Sprintf("netstat_port map[addr_port:80 ip_version:4] 1 1 1 %d\n", os.Getpid()),
+				fmt.Sprintf("netstat_port map[addr_port:443 ip_version:6] 1 0 0 %d\n", os.Getpid()),
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\t"), strings.Join(want, "\t"))
+			}
+		})
+	}
+	t.Run("ports-match", func(t *testing.T) {
+		stdout, _, _ := run(t, nil, "emit", "--once", "--ports-match", "*:80", "--ports", "443")
+		var got []string
+		for _, p := range parse(t, stdout)[2:] {
+			got = append(got, p.tags["addr_port"])
+		}
+		if want := []string{"443", "0.0.0.0:80", "10.77.0.1:80"}; !reflect.DeepEqual(got, want) {
+			t.Errorf("rows are %v, want %v", got, want)
+		}
+	})
+}
+
+// denySockDiag makes the kernel refuse to open NETLINK_SOCK_DIAG to this thread
+// and to the processes that it starts.
+func denySockDiag() error {
+	const (
+		nr       = 0  // offsetof(struct seccomp_data, nr)
+		domain   = 16 // args[0]: its low word, on a little-endian machine
+		protocol = 32 // args[2]
+		deny     = uint32(unix.SECCOMP_RET_ERRNO) | uint32(unix.EPERM)
+	)
+	program, err := bpf.Assemble([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: nr, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.SYS_SOCKET, SkipTrue: 5},
+		bpf.LoadAbsolute{Off: domain, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.AF_NETLINK, SkipTrue: 3},
+		bpf.LoadAbsolute{Off: protocol, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.NETLINK_SOCK_DIAG, SkipTrue: 1},
+		bpf.RetConstant{Val: deny},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW},
+	})
+	if err != nil {
+		return err
+	}
+	filter := make([]unix.SockFilter, len(program))
+	for i, in := range program {
+		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	fprog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&fprog)))
+	if errno != 0 {
+		return os.NewSyscallError("seccomp", errno)
+	}
+	return nil
+}
+
+// TestEmitWithoutSockDiag has seccomp refuse sock_diag.
+func TestEmitWithoutSockDiag(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	h.EveryState(testhost.IPv4, 80)
+	h.EveryState(testhost.IPv6, 81)
+	h.EveryState(testhost.Mapped, 82)
+	h.UDP(testhost.IPv4, netip.Addr{}, 80, false)
+	args := []string{"emit", "--once", "--ports", "80,81,82"}
+
+	stdout, stderr, code := run(t, nil, args...)
+	if stderr != "" || code != exitDone {
+		t.Fatalf("with sock_diag: exit code %d, standard error %q", code, stderr)
+	}
+	want := withoutTime(parse(t, stdout))
+	if len(want) != 2+4 {
+		t.Fatalf("with sock_diag there are %d rows, want 6:\n%s", len(want), stdout)
+	}
+
+	start := func(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer, error) {
+		cmd := program(t, nil, args...)
+		var out, diag bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &diag
+		// The filter is the thread's for good, so the thread ends with it.
+		result := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			err := denySockDiag()
+			if err == nil {
+				err = cmd.Run()
+			}
+			result <- err
+		}()
+		return cmd, &out, &diag, <-result
+	}
+	_, out, diag, err := start(args...)
+	if err != nil {
+		t.Fatalf("without sock_diag: %v\n%s", err, diag)
+	}
+	if got := withoutTime(parse(t, out.String())); !reflect.DeepEqual(got, want) {
+		t.Errorf("without sock_diag the rows are\n%v\nwant\n%v", got, want)
+	}
+	if text := diag.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "warning: ") || !strings.Contains(text, "/proc/net") || !strings.Contains(text, "operation not permitted") {
+		t.Errorf("without sock_diag standard error has %q, want one warning with what is read instead and why", text)
+	}
+
+	// Asked for by name, it is not replaced.
+	config := configFile(t, "[[inputs.netstat]]\nsource = \"netlink\"\n")
+	_, out, diag, err = start("emit", "--once", "--config", config)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed || out.Len() > 0 || !strings.Contains(diag.String(), "operation not permitted") {
+		t.Errorf("source = netlink without sock_diag: %v, output %q, standard error %q", err, out, diag)
+	}
+}
+
+// TestEmitUnprivileged runs the program as a user who may look into no other
+// user's processes.
+func TestEmitUnprivileged(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	h.Listen(testhost.IPv4, netip.Addr{}, 80)
+
+	// The user may not be let into the folder of the test binary.
+	exe := filepath.Join(t.TempDir(), "l4stat")
+	if err := copyFile("/proc/self/exe", exe); err != nil {
+		t.Fatal(err)
+	}
+	for dir := filepath.Dir(exe); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const nobody = 65534
+	unprivileged := func(capabilities ...uintptr) *syscall.SysProcAttr {
+		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: capabilities}
+	}
+	tests := []struct {
+		name string
+		attr *syscall.SysProcAttr
+		pid  any
+	}{
+		{"no capability", unprivileged(), nil},
+		{"CAP_SYS_PTRACE alone", unprivileged(unix.CAP_SYS_PTRACE), nil},
+		{"CAP_DAC_READ_SEARCH alone", unprivileged(unix.CAP_DAC_READ_SEARCH), nil},
+		{"both", unprivileged(unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH), int64(os.Getpid())},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := program(t, nil, "emit", "--once", "--ports", "80")
+			cmd.Path, cmd.SysProcAttr, cmd.Dir = exe, tt.attr, "/"
+			var diag bytes.Buffer
+			cmd.Stderr = &diag
+			out, err := cmd.Output()
+			if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+				testhost.SkipOrFail(t, "needs root, to become another user: "+err.Error())
+			}
+			if err != nil || diag.Len() > 0 {
+				t.Fatalf("%v, standard error %q", err, diag.String())
+			}
+			points := parse(t, string(out))
+			if len(points) != 3 || points[2].fields["tcp_listen"] != int64(1) {
+				t.Fatalf("the counts need no privilege; got\n%s", out)
+			}
+			if got := points[2].fields["pid"]; got != tt.pid {
+				t.Errorf("pid is %v, want %v", got, tt.pid)
+			}
+		})
+	}
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o755)
+}
