@@ -50,18 +50,18 @@ func Parse(s string) (Entry, error) {
 
 func parse(s string) (Entry, error) {
 	host, ports := "", s
-	if i := strings.LastIndexByte(s, ':'); i >= 0 {
+	i := strings.LastIndexByte(s, ':')
+	if i >= 0 {
 		host, ports = s[:i], s[i+1:]
-		if host == "" {
-			return Entry{}, fmt.Errorf("there is no address before the colon; write %q for any address", ports)
-		}
-	}
-	if host == "*" {
-		return Entry{}, fmt.Errorf("a row for each address is asked for in ports_match = [%q]; in ports, write %q for any address", s, ports)
 	}
 	first, last, err := parsePorts(ports)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Entry{}, err
+	case i == 0:
+		return Entry{}, fmt.Errorf("there is no address before the colon; write %q for any address", ports)
+	case host == "*":
+		return Entry{}, fmt.Errorf("a row for each address is asked for in ports_match = [%q]; in ports, write %q for any address", s, ports)
 	}
 	prefix, err := parseHost(host)
 	if err != nil {
@@ -135,7 +135,7 @@ func parseHost(s string) (netip.Prefix, error) {
 	if strings.Contains(bare, "/") {
 		p, err := netip.ParsePrefix(bare)
 		if err != nil {
-			return netip.Prefix{}, fmt.Errorf(`%q is not a network; write an address and a prefix length, such as "10.0.0.0/8" or "2001:db8::/32"`, bare)
+			return netip.Prefix{}, fmt.Errorf(`%q is not a network; write an entry such as "10.0.0.0/8:443" or "[2001:db8::/32]:443"`, bare)
 		}
 		return unmap(p).Masked(), nil
 	}

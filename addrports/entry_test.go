@@ -110,7 +110,7 @@ func TestParseErrors(t *testing.T) {
 		give    = "; give a port from 1 to 65535"
 		missing = "the port is missing" + give
 		address = ` is not an IP address; write one such as "10.0.0.1" or "[2001:db8::1]", or the port alone for any address`
-		network = ` is not a network; write an address and a prefix length, such as "10.0.0.0/8" or "2001:db8::/32"`
+		network = ` is not a network; write an entry such as "10.0.0.0/8:443" or "[2001:db8::/32]:443"`
 		zone    = " has a zone, which the kernel's socket tables do not give; leave out what follows the %"
 	)
 	tests := []struct{ name, in, want string }{
@@ -120,6 +120,9 @@ func TestParseErrors(t *testing.T) {
 		{"IPv6 address alone", "::1", `the port is missing; write "[::1]:80", or another port`},
 		{"IPv6 address in brackets alone", "[2001:db8::1]", `the port is missing; write "[2001:db8::1]:80", or another port`},
 		{"IPv6 address of eight groups alone", "1:2:3:4:5:6:7:443", `the port is missing; write "[1:2:3:4:5:6:7:443]:80", or another port`},
+		{"asterisk without port", "*:", missing},
+		{"colon alone", ":", missing},
+		{"colon before a service", ":http", `"http" is not a port number` + give},
 		{"no first port", "-80", missing},
 		{"no last port", "80-", missing},
 		{"dash alone", "-", missing},

@@ -9,11 +9,15 @@ func Shadowed(entries []Entry) []int {
 	for run := range runs(entries) {
 		var before []netip.Prefix // what the members so far take
 		for _, i := range run.members {
-			own := prefixes(entries[i])
-			for _, p := range own {
-				reached[i] = reached[i] || !covered(p, before)
+			p, ok := entries[i].Prefix()
+			if !ok {
+				// It takes everything, sockets without an address too, which
+				// prefixes together do not.
+				reached[i] = true
+				break
 			}
-			before = append(before, own...)
+			reached[i] = reached[i] || !covered(p, before)
+			before = append(before, p)
 		}
 	}
 	var shadowed []int
@@ -23,18 +27,6 @@ func Shadowed(entries []Entry) []int {
 		}
 	}
 	return shadowed
-}
-
-var everyAddress = []netip.Prefix{
-	netip.PrefixFrom(netip.IPv4Unspecified(), 0),
-	netip.PrefixFrom(netip.IPv6Unspecified(), 0),
-}
-
-func prefixes(e Entry) []netip.Prefix {
-	if p, ok := e.Prefix(); ok {
-		return []netip.Prefix{p}
-	}
-	return everyAddress
 }
 
 // covered reports whether set, taken together, holds every address of p. It

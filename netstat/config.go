@@ -201,7 +201,11 @@ func (c *Config) parseGroup(key string, g Group) (group, []error) {
 		parsed.key = g.env
 	}
 	if len(texts) == 0 {
-		errs = append(errs, c.problem(parsed.key, "[]", `the group has no entries; give at least one, such as ports = ["80"]`))
+		remedy := `give at least one, such as ports = ["80"]`
+		if g.env != "" {
+			remedy = `give at least one, such as ["80"], or leave the variable empty`
+		}
+		errs = append(errs, c.problem(parsed.key, "[]", "the group has no entries; "+remedy))
 	}
 	for i, text := range texts {
 		e, err := parse(text)
@@ -226,7 +230,7 @@ func (c *Config) checkTags(key string, tags map[string]string) []error {
 		value := tags[name]
 		switch {
 		case name == "":
-			errs = append(errs, c.problem(key+`.""`, value, "a tag must have a name"))
+			errs = append(errs, c.problem(key+`.""`, value, "a tag must have a name; give it one"))
 		case value == "":
 			errs = append(errs, c.problem(key+"."+name, value, "a tag must not be empty; leave it out"))
 		case !encodable(name), !encodable(value):
@@ -259,7 +263,7 @@ type ConfigError struct {
 // Error gives one line with all that a person needs to put it right.
 func (e *ConfigError) Error() string {
 	key := e.Key
-	if strings.ContainsFunc(key, unicode.IsControl) { // a terminal might obey it
+	if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) { // a terminal might obey it
 		key = strconv.Quote(key)
 	}
 	text := fmt.Sprintf("%s = %s: %s", key, e.Value, e.Reason)

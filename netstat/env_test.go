@@ -155,7 +155,7 @@ func TestApplyEnvErrors(t *testing.T) {
 		{"ports as numbers", envAddrPorts, "[80]", "", `"[80]"`, list},
 		{"ports as groups", envAddrPorts, `[{"ports":["80"]}]`, "", `"[{\"ports\":[\"80\"]}]"`, list},
 		{"two lists", envAddrPorts, `["80"] ["443"]`, "", `"[\"80\"] [\"443\"]"`, list},
-		{"no ports", envAddrPorts, "[]", "", "[]", "give at least one"},
+		{"no ports", envAddrPorts, "[]", "", "[]", `give at least one, such as ["80"], or leave the variable empty`},
 		{"null", envAddrPorts, "null", "", "[]", "give at least one"},
 		{"port 0", envAddrPorts, `["80","0"]`, envAddrPorts + "[1]", `"0"`, ports},
 		{"port 65536", envAddrPorts, `["65536"]`, envAddrPorts + "[0]", `"65536"`, ports},

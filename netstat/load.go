@@ -1,9 +1,11 @@
 package netstat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -36,7 +38,7 @@ func Load(name string, data []byte) ([]Config, error) {
 	if _, err := toml.Decode(string(data), &tree); err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
-			return nil, syntaxError(name, syntax)
+			return nil, syntaxError(name, data, syntax)
 		}
 		return nil, fmt.Errorf("%s: not TOML: %w", name, err)
 	}
@@ -48,15 +50,29 @@ func Load(name string, data []byte) ([]Config, error) {
 	for i := range configs {
 		l.errs = append(l.errs, configs[i].Validate())
 	}
-	return configs, errors.Join(l.errs...)
+	if err := errors.Join(l.errs...); err != nil {
+		return nil, err
+	}
+	return configs, nil
 }
 
 // syntaxError says where a file is not TOML.
-func syntaxError(name string, e toml.ParseError) error {
+func syntaxError(name string, data []byte, e toml.ParseError) error {
 	if e.Position.Line > 0 {
 		name = fmt.Sprintf("%s:%d", name, e.Position.Line)
 	}
-	return fmt.Errorf("%s: not TOML: %s (near the key %q)", name, printable(e.Message), e.LastKey)
+	return fmt.Errorf("%s: not TOML: %s, in the line: %s (text stands in quotes, a remark begins with #)",
+		name, printable(strings.TrimSuffix(e.Message, ".")), printable(line(data, max(e.Position.Line, 1))))
+}
+
+// line gives line n of a text, the first being 1, without the space around it.
+func line(text []byte, n int) string {
+	for l := range bytes.Lines(text) {
+		if n--; n == 0 {
+			return string(bytes.TrimSpace(l))
+		}
+	}
+	return ""
 }
 
 // printable replaces what a terminal might obey in text from a file.
@@ -136,8 +152,8 @@ var (
 		"addr_ports": func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
 	}
 	groupKeys = map[string]setter[Group]{
-		"ports":       func(l *loader, key string, v any, g *Group) { g.Ports = l.texts(key, v) },
-		"ports_match": func(l *loader, key string, v any, g *Group) { g.PortsMatch = l.texts(key, v) },
+		"ports":       func(l *loader, key string, v any, g *Group) { g.Ports = l.texts(key, v, `["80", "443"]`) },
+		"ports_match": func(l *loader, key string, v any, g *Group) { g.PortsMatch = l.texts(key, v, `["*:80", "*:443"]`) },
 		"side":        func(l *loader, key string, v any, g *Group) { g.Side = l.text(key, v) },
 		"tags":        func(l *loader, key string, v any, g *Group) { g.Tags = l.tags(key, v) },
 	}
@@ -148,7 +164,7 @@ var (
 var agentKeys = []string{
 	"alias", "collection_jitter", "collection_offset", "fielddrop", "fieldexclude", "fieldinclude", "fieldpass",
 	"log_level", "metric_buffer_limit", "metricpass", "name_override", "name_prefix", "name_suffix", "namedrop",
-	"namepass", "precision", "startup_error_behavior", "tagdrop", "tagexclude", "taginclude", "tagpass", "time_source",
+	"namedrop_separator", "namepass", "namepass_separator", "precision", "startup_error_behavior", "tagdrop", "tagexclude", "taginclude", "tagpass", "time_source",
 }
 
 // readTable reads the keys of a table, in alphabetical order.
@@ -165,9 +181,10 @@ func readTable[T any](l *loader, prefix string, table map[string]any, keys map[s
 
 // unknown reports a key that nobody reads, with the likeliest one meant.
 func (l *loader) unknown(prefix, key string, value any, known []string, otherwise string) {
-	best, distance := "", 4
+	best, distance := "", math.MaxInt
 	for _, k := range known {
-		if d := levenshtein.ComputeDistance(strings.ToLower(key), k); d < distance && d < len(k) {
+		// Beyond a third of its letters it is another word.
+		if d := levenshtein.ComputeDistance(strings.ToLower(key), k); d < distance && d <= (len(k)+1)/3 {
 			best, distance = k, d
 		}
 	}
@@ -176,6 +193,8 @@ func (l *loader) unknown(prefix, key string, value any, known []string, otherwis
 		l.fail(prefix+key, value, "this is an option of Telegraf's agent, which acts on it only for plugins compiled into it; leave it out here")
 	case best != "":
 		l.fail(prefix+key, value, "unknown key; did you mean %q? (%s)", best, otherwise)
+	case prefix != "" && groupKeys[key] != nil:
+		l.fail(prefix+key, value, "this belongs below a line [[%s.addr_ports]] (%s)", block, otherwise)
 	default:
 		l.fail(prefix+key, value, "unknown key; %s", otherwise)
 	}
@@ -212,7 +231,7 @@ func (l *loader) tables(key string, value any) []map[string]any {
 			return tables
 		}
 	}
-	l.fail(key, value, "this is a table; start it with [[%s]] on a line of its own", subscripts.ReplaceAllString(key, ""))
+	l.fail(key, value, "give a table, not %s; start it with [[%s]] on a line of its own", tomlType(value), subscripts.ReplaceAllString(key, ""))
 	return nil
 }
 
@@ -232,13 +251,10 @@ func (l *loader) boolean(key string, value any) bool {
 	return b
 }
 
-// duration reads "10s", or a number of seconds, which Telegraf takes as well.
+// duration reads "10s". It does not take a number of seconds: Telegraf, which
+// reads the interval of a plugin itself, ignores a number.
 func (l *loader) duration(key string, value any) time.Duration {
 	text, ok := value.(string)
-	switch v := value.(type) {
-	case int64, float64:
-		text, ok = fmt.Sprintf("%vs", v), true
-	}
 	if !ok {
 		l.fail(key, value, `give a time in quotes, such as "10s", not %s`, tomlType(value))
 		return 0
@@ -250,10 +266,10 @@ func (l *loader) duration(key string, value any) time.Duration {
 	return d
 }
 
-func (l *loader) texts(key string, value any) []string {
+func (l *loader) texts(key string, value any, example string) []string {
 	list, ok := value.([]any)
 	if !ok {
-		l.fail(key, value, `give a list of strings, such as ["80", "443"], not %s`, tomlType(value))
+		l.fail(key, value, "give a list of strings, such as %s, not %s", example, tomlType(value))
 		return nil
 	}
 	texts := make([]string, len(list))
@@ -308,8 +324,10 @@ func tomlType(value any) string {
 		return "a float"
 	case []any:
 		return "a list"
-	case map[string]any, []map[string]any:
+	case map[string]any:
 		return "a table"
+	case []map[string]any:
+		return "a list of tables"
 	default:
 		return "a date or time"
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
@@ -78,12 +79,21 @@ func (e *Encoder) appendOne(b []byte, m *netstat.Metric) ([]byte, error) {
 	for _, t := range e.merged(m.Tags) {
 		e.enc.AddTag(t.Key, t.Value)
 	}
+	fields := 0
 	for _, f := range m.Fields {
-		v, ok := lineprotocol.NewValue(f.Value.Any())
+		value := f.Value.Any()
+		if text, ok := value.(string); ok {
+			value = strings.ToValidUTF8(text, "\uFFFD") // a process may call itself anything
+		}
+		v, ok := lineprotocol.NewValue(value)
 		if !ok {
 			continue // NaN and infinities: there is nothing to tell
 		}
 		e.enc.AddField(f.Key, v)
+		fields++
+	}
+	if fields == 0 {
+		return nil, errors.New("it has no field that line protocol can express")
 	}
 	e.enc.EndLine(m.Time)
 	return e.enc.Bytes(), e.enc.Err()

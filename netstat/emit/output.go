@@ -2,8 +2,10 @@ package emit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/l4stat/l4stat/netstat"
@@ -65,28 +67,47 @@ func (f *file) open() error {
 	if err != nil {
 		return err // names the file
 	}
-	f.f, f.w, f.torn = opened, (*wholeLines)(f), false
+	f.f, f.w, f.torn = opened, (*wholeLines)(f), endsInMidLine(f.path)
 	return nil
 }
 
+// endsInMidLine reports whether the file's last line is incomplete, as it is
+// when the machine went down during a write. A file that cannot be read or is no
+// file, but a pipe for one, is taken to be whole.
+func endsInMidLine(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
+
 func (f *file) Write(ctx context.Context, metrics []netstat.Metric) error {
+	var closeErr error
 	if f.moved() {
 		old := f.f
 		if err := f.open(); err != nil {
 			return err
 		}
 		if err := old.Close(); err != nil {
-			return fmt.Errorf("close the file that was at %s: %w", f.path, err)
+			closeErr = fmt.Errorf("close the file that was at %s: %w", f.path, err)
 		}
 	}
-	return f.stream.Write(ctx, metrics)
+	return errors.Join(f.stream.Write(ctx, metrics), closeErr)
 }
 
 // moved reports whether path is no longer the file that is open.
 func (f *file) moved() bool {
 	now, err := os.Stat(f.path)
 	if err != nil {
-		return os.IsNotExist(err)
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	open, err := f.f.Stat()
 	return err == nil && !os.SameFile(now, open)
@@ -94,8 +115,8 @@ func (f *file) moved() bool {
 
 func (f *file) Close(context.Context) error { return f.f.Close() }
 
-// wholeLines writes to the file such that what follows a write that was cut
-// short, by a full disk for one, starts a new line.
+// wholeLines writes to the file such that a write cut short, by a full disk for
+// one, leaves nothing behind, or if it must, that the next one starts a new line.
 type wholeLines file
 
 func (w *wholeLines) Write(text []byte) (int, error) {
@@ -105,7 +126,11 @@ func (w *wholeLines) Write(text []byte) (int, error) {
 		}
 		w.torn = false
 	}
+	before, statErr := w.f.Stat()
 	n, err := w.f.Write(text)
-	w.torn = n > 0 && n < len(text)
+	if n > 0 && n < len(text) {
+		// A part of a line may read as another: half of a time is a time.
+		w.torn = statErr != nil || !before.Mode().IsRegular() || w.f.Truncate(before.Size()) != nil
+	}
 	return n, err
 }
