@@ -19,7 +19,7 @@ import (
 type Finder struct {
 	root   string
 	owners map[uint64]owner
-	nobody map[uint64]struct{} // searched for and not found
+	nobody map[uint64]pause // searched for and not found
 }
 
 // owner is a descriptor that refers to a socket.
@@ -29,9 +29,18 @@ type owner struct {
 	link  string // /proc/PID/fd/N
 }
 
+// pause is for how many calls of Find a socket that nobody has is not searched
+// for again. It doubles, as a socket that stays nobody's is likely the kernel's
+// own or of a user whose processes are not ours to look into. It begins with
+// one: a process that ends just after handing its socket to another may hide it
+// from a search.
+type pause struct{ left, length int }
+
+const maxPause = 64
+
 // New makes a Finder that reads procfs as mounted at root.
 func New(root string) *Finder {
-	return &Finder{root: root, owners: map[uint64]owner{}, nobody: map[uint64]struct{}{}}
+	return &Finder{root: root, owners: map[uint64]owner{}, nobody: map[uint64]pause{}}
 }
 
 // Find sets pids[i] to the owner of the first socket in wanted[i] that has one,
@@ -40,9 +49,9 @@ func New(root string) *Finder {
 // the one that started first is its owner.
 //
 // It costs a readlink for each list while nothing changes. Sockets that are new
-// are looked for among the descriptors of the processes found earlier, and if
-// those do not have them, in one walk over all the others'. A socket that
-// nobody has is not looked for again while it is asked for.
+// are looked for among the descriptors of the processes found earlier and of
+// their ancestors, and if those do not have them, in one walk over all the
+// others'. A socket that nobody has is looked for again ever more seldom.
 //
 // The error is that of reading procfs itself, or of ctx; pids has what was
 // found all the same.
@@ -53,8 +62,13 @@ func (f *Finder) Find(ctx context.Context, wanted [][]uint64, pids []int) error 
 		f.forget(wanted)
 	}
 	for i, inodes := range wanted {
-		o, _ := f.first(inodes)
-		pids[i] = o.pid
+		pids[i] = 0
+		for _, inode := range inodes {
+			if o, ok := f.owners[inode]; ok {
+				pids[i] = o.pid
+				break
+			}
+		}
 	}
 	return err
 }
@@ -64,40 +78,23 @@ func (f *Finder) recall(wanted [][]uint64) *search {
 	var s *search
 	for _, inodes := range wanted {
 		for _, inode := range inodes {
-			if o, ok := f.owners[inode]; ok {
-				if linkedInode(o.link) == inode {
-					break // the rest of the list does not matter
-				}
-				if s == nil {
-					s = newSearch(f)
-				}
-				delete(f.owners, inode)
+			o, known := f.owners[inode]
+			if known && linkedInode(o.link) == inode {
+				break // the rest of the list does not matter
 			}
-			if _, ok := f.nobody[inode]; ok {
+			if p, ok := f.nobody[inode]; ok && p.left > 0 {
+				p.left--
+				f.nobody[inode] = p
 				continue
 			}
 			if s == nil {
 				s = newSearch(f)
 			}
+			delete(f.owners, inode)
 			s.missing[inode] = struct{}{}
 		}
 	}
 	return s
-}
-
-// first gives the owner of the first socket that has one. It is settled unless
-// the answer depends on a socket that was not searched for yet.
-func (f *Finder) first(inodes []uint64) (o owner, settled bool) {
-	settled = true
-	for _, inode := range inodes {
-		if o, ok := f.owners[inode]; ok {
-			return o, settled
-		}
-		if _, ok := f.nobody[inode]; !ok {
-			settled = false
-		}
-	}
-	return owner{}, settled
 }
 
 // forget drops what was not asked for, so that a Finder never grows.
@@ -109,7 +106,7 @@ func (f *Finder) forget(wanted [][]uint64) {
 		}
 	}
 	maps.DeleteFunc(f.owners, func(inode uint64, _ owner) bool { _, ok := keep[inode]; return !ok })
-	maps.DeleteFunc(f.nobody, func(inode uint64, _ struct{}) bool { _, ok := keep[inode]; return !ok })
+	maps.DeleteFunc(f.nobody, func(inode uint64, _ pause) bool { _, ok := keep[inode]; return !ok })
 }
 
 // search looks for the owners of sockets among the descriptors of processes,
@@ -132,28 +129,69 @@ func newSearch(f *Finder) *search {
 }
 
 func (s *search) run(ctx context.Context, wanted [][]uint64) error {
-	if err := s.readAll(ctx, s.likely); err != nil || s.settled(wanted) {
+	if err := s.readAll(ctx, s.likely); err != nil {
 		return err
 	}
-	pids, err := listPIDs(s.root)
-	if err != nil {
+	if err := s.readAncestors(ctx); err != nil || s.settled(wanted) {
 		return err
 	}
-	if err := s.readAll(ctx, pids); err != nil {
-		return err
+	// Twice, since a process may have ended since it was listed and left its
+	// socket to a child. The second time only what is new is read.
+	for range 2 {
+		pids, err := listPIDs(s.root)
+		if err != nil {
+			return err
+		}
+		if err := s.readAll(ctx, pids); err != nil {
+			return err
+		}
+		if s.settled(wanted) {
+			break
+		}
 	}
 	for inode := range s.missing {
-		if _, ok := s.owners[inode]; !ok {
-			s.nobody[inode] = struct{}{}
+		if _, ok := s.owners[inode]; ok {
+			delete(s.nobody, inode)
+			continue
+		}
+		p := s.nobody[inode]
+		p.length = min(max(1, 2*p.length), maxPause)
+		p.left = p.length - 1
+		s.nobody[inode] = p
+	}
+	return nil
+}
+
+// readAncestors reads the ancestors of the owners found so far, one of which may
+// have the socket too, as the master of a worker has.
+func (s *search) readAncestors(ctx context.Context) error {
+	for inode := range s.missing {
+		pid := s.owners[inode].pid
+		for pid > 1 {
+			parent, _, ok := readStat(s.root, pid)
+			if !ok {
+				break
+			}
+			if err := s.readAll(ctx, []int{parent}); err != nil {
+				return err
+			}
+			pid = parent
 		}
 	}
 	return nil
 }
 
+// settled reports whether each list has its answer, which it has not while a
+// socket before the one with an owner is still missing.
 func (s *search) settled(wanted [][]uint64) bool {
 	for _, inodes := range wanted {
-		if _, ok := s.first(inodes); !ok {
-			return false
+		for _, inode := range inodes {
+			if _, ok := s.owners[inode]; ok {
+				break
+			}
+			if _, ok := s.missing[inode]; ok {
+				return false
+			}
 		}
 	}
 	return true
@@ -181,7 +219,10 @@ func (s *search) readProcess(pid int) {
 			continue
 		}
 		if start == 0 {
-			start = startTime(s.root, pid)
+			var ok bool
+			if _, start, ok = readStat(s.root, pid); !ok {
+				return // it has ended
+			}
 		}
 		if known, ok := s.owners[inode]; !ok || start < known.start {
 			s.owners[inode] = owner{pid: pid, start: start, link: link}

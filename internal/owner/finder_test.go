@@ -15,11 +15,12 @@ import (
 
 // fakeProc is a directory laid out as procfs.
 type fakeProc struct {
-	t    *testing.T
-	root string
+	t      *testing.T
+	root   string
+	parent map[int]int // of a process, to be set before it is added
 }
 
-func newFakeProc(t *testing.T) *fakeProc { return &fakeProc{t, t.TempDir()} }
+func newFakeProc(t *testing.T) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}} }
 
 // process adds a process that started at that tick, with descriptors from 0
 // that link to targets.
@@ -30,7 +31,7 @@ func (p *fakeProc) process(pid int, start uint64, targets ...string) {
 		p.t.Fatal(err)
 	}
 	// The name of a command may look like the rest of the line.
-	stat := fmt.Sprintf("%d (a) b 1 2 3) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21", pid, start)
+	stat := fmt.Sprintf("%d (a) b 1 2 3) S %d 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21", pid, p.parent[pid], start)
 	if err := os.WriteFile(filepath.Join(dir, "stat"), []byte(stat), 0o644); err != nil {
 		p.t.Fatal(err)
 	}
@@ -120,10 +121,69 @@ func TestFindDoesNotWalk(t *testing.T) {
 
 	p.process(4, 2, "socket:[9]")
 	want(list(9), 4, "new, and had by nobody who is known: this takes a walk")
-	want(list(20), 0, "nobody's: this too")
-	p.process(5, 3, "socket:[20]")
-	want(list(20), 0, "still asked for, so not searched for again")
 	want(list(5), 3, "asked for anew, and the walk finds the process that is older")
+}
+
+// TestFindAgain has a socket that nobody has at first, as when it is handed from
+// one process to the next during a search. It is found by the next call; what
+// stays nobody's is searched for ever more seldom.
+func TestFindAgain(t *testing.T) {
+	p := newFakeProc(t)
+	p.process(10, 1000, "socket:[5]")
+	f := New(p.root)
+	if got := find(t, f, list(20))[0]; got != 0 {
+		t.Fatalf("the owner is %d, want none", got)
+	}
+	p.process(11, 1001, "socket:[20]")
+	if got := find(t, f, list(20))[0]; got != 11 {
+		t.Errorf("at the next call the owner is %d, want 11", got)
+	}
+
+	searches := 0
+	for range 200 {
+		before := f.nobody[30]
+		if got := find(t, f, list(30))[0]; got != 0 {
+			t.Fatalf("the owner is %d, want none", got)
+		}
+		if f.nobody[30].length > before.length || f.nobody[30].left > before.left {
+			searches++
+		}
+	}
+	if searches < 7 || searches > 10 {
+		t.Errorf("%d searches in 200 calls, want one after 1, 2, 4 ... 64", searches)
+	}
+}
+
+// TestFindAncestors has a worker known, and then a new socket that its master
+// shares with it.
+func TestFindAncestors(t *testing.T) {
+	p := newFakeProc(t)
+	p.parent[300], p.parent[200], p.parent[100] = 200, 100, 1
+	p.process(1, 0)
+	p.process(100, 50, "socket:[12]")
+	p.process(200, 60)
+	p.process(300, 90, "socket:[7]", "socket:[12]")
+	f := New(p.root)
+	if got := find(t, f, list(7))[0]; got != 300 {
+		t.Fatalf("the owner is %d, want the worker, 300", got)
+	}
+	if got := find(t, f, list(7), list(12)); !slices.Equal(got, []int{300, 100}) {
+		t.Errorf("the owners are %v, want the worker, 300, and its master, 100", got)
+	}
+}
+
+// TestFindEnding has a process whose descriptors are still there when it has
+// ended: it does not go before one that lives.
+func TestFindEnding(t *testing.T) {
+	p := newFakeProc(t)
+	p.process(100, 50, "socket:[5]")
+	p.process(200, 40, "socket:[5]")
+	if err := os.Remove(filepath.Join(p.root, "200", "stat")); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(t, New(p.root), list(5))[0]; got != 100 {
+		t.Errorf("the owner is %d, want 100", got)
+	}
 }
 
 // TestFindChanges has what was known become wrong.

@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // listPIDs gives the processes that procfs at root shows, ascending.
 func listPIDs(root string) ([]int, error) {
 	dir, err := os.Open(root)
 	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
+		return nil, fmt.Errorf("list processes: %w; mount procfs and name it in HOST_PROC, or set pid = false", err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
@@ -73,26 +74,20 @@ func linkedInode(link string) uint64 {
 	return inode
 }
 
-// startTime gives column 22 of /proc/PID/stat, starttime, or 0 for a process
-// that has ended.
-func startTime(root string, pid int) uint64 {
+// readStat gives columns 4 and 22 of /proc/PID/stat: ppid, and starttime in clock
+// ticks after boot. ok is false for a process that has ended.
+func readStat(root string, pid int) (parent int, start uint64, ok bool) {
 	stat, err := os.ReadFile(filepath.Join(root, strconv.Itoa(pid), "stat"))
 	if err != nil {
-		return 0
+		return 0, 0, false
 	}
 	// Column 2 is the command's name in parentheses and may hold anything.
-	stat = stat[bytes.LastIndexByte(stat, ')')+1:]
-	const starttime = 22 - 3 // after columns 1 and 2
-	n := 0
-	for col := range bytes.FieldsSeq(stat) {
-		if n == starttime {
-			start, err := strconv.ParseUint(string(col), 10, 64)
-			if err != nil {
-				return 0
-			}
-			return start
-		}
-		n++
+	cols := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const ppid, starttime = 4 - 3, 22 - 3 // after columns 1 and 2
+	if len(cols) <= starttime {
+		return 0, 0, false
 	}
-	return 0
+	parent, parentErr := strconv.Atoi(cols[ppid])
+	start, startErr := strconv.ParseUint(cols[starttime], 10, 64)
+	return parent, start, parentErr == nil && startErr == nil
 }
