@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -39,22 +40,47 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 	running := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { running = true }
-	cmd, err := root.ExecuteContextC(ctx)
+	type outcome struct {
+		cmd *cobra.Command
+		err error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		cmd, err := root.ExecuteContextC(ctx)
+		ended <- outcome{cmd, err}
+	}()
+	var o outcome
+	select {
+	case o = <-ended:
+	case <-ctx.Done():
+		stop() // a second signal ends the program at once
+		select {
+		case o = <-ended:
+		case <-time.After(grace):
+			// Nothing ends a write to a pipe that nobody reads.
+			logger{stderr}.error(fmt.Errorf("still writing %v after the signal to end; what was not written is lost", grace))
+			return exitFailed
+		}
+	}
+
 	var usage *usageError
-	switch {
+	switch err := o.err; {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitDone
 	case errors.As(err, &usage):
 		logger{stderr}.error(err)
 		return exitUsage
 	case !running: // cobra did not accept the command line
-		logger{stderr}.error(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		logger{stderr}.error(fmt.Errorf("%w; see %s --help", err, o.cmd.CommandPath()))
 		return exitUsage
 	default:
 		logger{stderr}.error(err)
 		return exitFailed
 	}
 }
+
+// grace is how long the program may take to end after a signal.
+const grace = 5 * time.Second
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
