@@ -18,6 +18,7 @@ type Collector struct {
 	sockets socket.Source
 	owners  *owner.Finder // nil: no pid
 	sum     bool          // one netstat row for all IP versions
+	closed  bool
 	tags    [numVersions][]Tag
 	entries []*entryReport // in the order of the groups
 
@@ -117,53 +118,40 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 		return nil, context.Cause(ctx)
 	}
 
+	if c.closed {
+		return nil, ErrClosed
+	}
 	r := report{time: time.Now()}
 	c.tally.reset()
 	err := c.sockets.Each(ctx, socket.Query{}, c.count)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	tcpFailed, udpFailed := failedProtocols(err)
-	if tcpFailed && udpFailed {
-		return nil, fmt.Errorf("count sockets: %w", err)
-	}
+	var failed socket.TableErrors
 	if err != nil {
+		partly := errors.As(err, &failed)
 		err = fmt.Errorf("count sockets: %w", err)
+		if !partly || failed.Protocol(socket.TCP) && failed.Protocol(socket.UDP) {
+			return nil, err
+		}
 	}
 	for i := range r.known {
-		r.known[i] = !tcpFailed && i != udpSocket || !udpFailed && i == udpSocket
+		r.known[i] = !failed.Protocol(protocolOf(i))
 	}
 
 	c.rows = c.rows[:0]
 	for _, e := range c.entries {
 		c.rows = e.appendRows(c.rows)
 	}
-	if ownerErr := c.findOwners(ctx); ownerErr != nil {
+	ownerErr := c.findOwners(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if ownerErr != nil {
 		err = errors.Join(err, fmt.Errorf("look up the owners of sockets: %w", ownerErr))
 	}
 	c.report(&r)
 	return r.metrics, err
-}
-
-// failedProtocols tells from a Source's error whose tables were not read.
-func failedProtocols(err error) (tcp, udp bool) {
-	if err == nil {
-		return false, false
-	}
-	var table *socket.TableError
-	switch e := err.(type) {
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
-			t, u := failedProtocols(err)
-			tcp, udp = tcp || t, udp || u
-		}
-		return tcp, udp
-	default:
-		if !errors.As(err, &table) {
-			return true, true
-		}
-		return table.Table.Protocol() == socket.TCP, table.Table.Protocol() == socket.UDP
-	}
 }
 
 // findOwners fills c.pids with the owner of each of c.rows, 0 for unknown.
@@ -216,9 +204,13 @@ func (c *Collector) report(r *report) {
 	c.size.metrics, c.size.tags, c.size.fields = len(r.metrics), len(r.tags), len(r.fields)
 }
 
+// ErrClosed is the error of a Gather after Close.
+var ErrClosed = errors.New("the collector is closed")
+
 // Close frees what the Collector holds open. It waits for a Gather under way.
 func (c *Collector) Close() error {
 	<-c.turn
 	defer func() { c.turn <- struct{}{} }()
+	c.closed = true
 	return c.sockets.Close()
 }

@@ -21,8 +21,6 @@ type fakeSource struct {
 	closed  bool
 }
 
-func (*fakeSource) Name() string { return "fake" }
-
 func (f *fakeSource) Each(ctx context.Context, _ socket.Query, fn func(*socket.Socket) error) error {
 	for _, s := range f.sockets {
 		if err := fn(&s); err != nil {
@@ -333,21 +331,31 @@ func TestGatherAgain(t *testing.T) {
 	if err := c.Close(); err != nil || !src.closed {
 		t.Errorf("Close: %v, the source is closed: %v", err, src.closed)
 	}
+	if metrics, err := c.Gather(context.Background()); !errors.Is(err, netstat.ErrClosed) || metrics != nil {
+		t.Errorf("after Close: %v and error %v, want %v", metrics, err, netstat.ErrClosed)
+	}
 }
 
 // TestGatherPartly has tables that cannot be read. A count that would be wrong
 // is not given: a listener that is missed is no listener that is gone.
 func TestGatherPartly(t *testing.T) {
 	cause := errors.New("refused")
+	failed := func(tables ...socket.Table) error {
+		var errs socket.TableErrors
+		for _, table := range tables {
+			errs = append(errs, socket.TableError{Table: table, Err: cause})
+		}
+		return errs
+	}
 	tests := []struct {
 		name   string
 		err    error
 		fields int
 	}{
-		{"TCP", &socket.TableError{Table: socket.TCP6, Err: cause}, 1},
-		{"UDP", &socket.TableError{Table: socket.UDP4, Err: cause}, 12},
-		{"UDP twice", errors.Join(&socket.TableError{Table: socket.UDP4, Err: cause}, &socket.TableError{Table: socket.UDP6, Err: cause}), 12},
-		{"both", errors.Join(&socket.TableError{Table: socket.TCP4, Err: cause}, &socket.TableError{Table: socket.UDP6, Err: cause}), 0},
+		{"TCP", failed(socket.TCP6), 1},
+		{"UDP", failed(socket.UDP4), 12},
+		{"UDP twice, wrapped", fmt.Errorf("list: %w", failed(socket.UDP4, socket.UDP6)), 12},
+		{"both, wrapped", fmt.Errorf("list: %w", failed(socket.TCP4, socket.UDP6)), 0},
 		{"something else", cause, 0},
 	}
 	for _, tt := range tests {

@@ -16,8 +16,8 @@ import (
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-// SampleConfig is the documented configuration in TOML.
-var SampleConfig = l4stat.SampleConfig
+// SampleConfig gives the documented configuration in TOML, sample.conf.
+func SampleConfig() string { return l4stat.SampleConfig }
 
 // Config is one [[inputs.netstat]] block; sample.conf documents its keys. The
 // zero Config counts for the whole host, without looking up processes.
@@ -205,7 +205,9 @@ func (c *Config) parseGroup(key string, g Group) (group, []error) {
 		if g.env != "" {
 			remedy = `give at least one, such as ["80"], or leave the variable empty`
 		}
-		errs = append(errs, c.problem(parsed.key, "[]", "the group has no entries; "+remedy))
+		empty := c.problem(parsed.key, "", "the group has no entries; "+remedy)
+		empty.Value = "[]"
+		errs = append(errs, empty)
 	}
 	for i, text := range texts {
 		e, err := parse(text)
@@ -275,11 +277,9 @@ func (e *ConfigError) Error() string {
 
 // problem makes a ConfigError of the value of key in this block.
 func (c *Config) problem(key, value, reason string) *ConfigError {
-	if value != "[]" {
-		value = fmt.Sprintf("%q", value)
-	}
+	e := &ConfigError{File: c.file, Key: c.table + key, Value: strconv.Quote(value), Reason: reason}
 	if strings.HasPrefix(key, envPrefix) {
-		return &ConfigError{File: environment, Key: key, Value: value, Reason: reason}
+		e.File, e.Key = environment, key
 	}
-	return &ConfigError{File: c.file, Key: c.table + key, Value: value, Reason: reason}
+	return e
 }

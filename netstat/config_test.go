@@ -36,9 +36,9 @@ func TestSampleConfig(t *testing.T) {
 		text string
 		want netstat.Config
 	}{
-		{"as it is", netstat.SampleConfig, netstat.DefaultConfig()},
-		{"with its options", option.ReplaceAllString(netstat.SampleConfig, "  $1"), netstat.DefaultConfig()},
-		{"with everything", commented.ReplaceAllString(netstat.SampleConfig, "  $1"),
+		{"as it is", netstat.SampleConfig(), netstat.DefaultConfig()},
+		{"with its options", option.ReplaceAllString(netstat.SampleConfig(), "  $1"), netstat.DefaultConfig()},
+		{"with everything", commented.ReplaceAllString(netstat.SampleConfig(), "  $1"),
 			defaultsWith(withGroups(groups...), withTags(map[string]string{"some_tag": "some_value"}))},
 	}
 	for _, tt := range tests {
@@ -55,7 +55,7 @@ func TestSampleConfig(t *testing.T) {
 		})
 	}
 	for _, key := range []string{"ip_version", "absent", "pid", "source"} {
-		if !slices.ContainsFunc(option.FindAllString(netstat.SampleConfig, -1), func(line string) bool {
+		if !slices.ContainsFunc(option.FindAllString(netstat.SampleConfig(), -1), func(line string) bool {
 			return strings.HasPrefix(line, "  # "+key+" = ")
 		}) {
 			t.Errorf("the sample does not show the option %s", key)

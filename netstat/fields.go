@@ -38,6 +38,14 @@ func fieldOf(s *socket.Socket) int {
 	}
 }
 
+// protocolOf tells whose sockets a field counts.
+func protocolOf(field int) socket.Protocol {
+	if field == udpSocket {
+		return socket.UDP
+	}
+	return socket.TCP
+}
+
 func (n *counts) any() bool { return *n != counts{} }
 
 // version is the IP version of a socket's address.

@@ -30,8 +30,8 @@ func LoadFile(path string) ([]Config, error) {
 // Load reads a configuration in TOML: one Config for each [[inputs.netstat]]
 // block, with the defaults for what the block leaves out. It is strict: a key
 // that it does not know, a value of another type, or an entry that cannot be
-// meant is an error. The error has everything that is wrong, a line each, as
-// [ConfigError] values joined (text that is not TOML at all gives another one);
+// meant is an error. The error has every unknown key and wrong type, or if there
+// are none every value that cannot be meant, a line each, as [ConfigError] values joined (text that is not TOML at all gives another one);
 // name, the file's, starts each line.
 func Load(name string, data []byte) ([]Config, error) {
 	var tree map[string]any

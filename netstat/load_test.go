@@ -495,7 +495,7 @@ func FuzzLoad(f *testing.F) {
 			f.Add([]byte(readFile(f, filepath.Join(dir, name+".conf"))))
 		}
 	}
-	f.Add([]byte(netstat.SampleConfig))
+	f.Add([]byte(netstat.SampleConfig()))
 	f.Add([]byte("\"\\"))                                             // the decoder's message has a NUL, and line 0
 	f.Add([]byte("[[inputs.netstat]]\nintervall = \"\\u009b31m\"\n")) // a control character in one byte of Latin-1
 	f.Fuzz(func(t *testing.T, data []byte) {

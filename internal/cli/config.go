@@ -15,7 +15,7 @@ func newConfig() *cobra.Command {
 		Short: "Print a documented configuration, or check one",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(cmd.OutOrStdout(), netstat.SampleConfig)
+			_, err := io.WriteString(cmd.OutOrStdout(), netstat.SampleConfig())
 			return err
 		},
 	}

@@ -68,7 +68,7 @@ func TestBadUsage(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	stdout, stderr, code := run(t, nil, "config")
-	if stdout != netstat.SampleConfig || stderr != "" || code != exitDone {
+	if stdout != netstat.SampleConfig() || stderr != "" || code != exitDone {
 		t.Errorf("config: exit code %d, standard error %q, output\n%s", code, stderr, stdout)
 	}
 	sample := configFile(t, stdout)

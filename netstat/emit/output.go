@@ -23,9 +23,10 @@ type Output interface {
 
 // stream writes to an io.Writer.
 type stream struct {
-	w   io.Writer
-	enc *Encoder
-	buf []byte
+	w    io.Writer
+	enc  *Encoder
+	buf  []byte
+	torn bool // a write was cut short, by a full disk for one, in mid-line
 }
 
 // NewStream makes an Output that writes each Gather to w with one Write. It
@@ -33,9 +34,17 @@ type stream struct {
 func NewStream(w io.Writer, enc *Encoder) Output { return &stream{w: w, enc: enc} }
 
 func (s *stream) Write(_ context.Context, metrics []netstat.Metric) error {
-	text, encErr := s.enc.Append(s.buf[:0], metrics)
+	start := s.buf[:0]
+	if s.torn {
+		start = append(start, '\n')
+	}
+	text, encErr := s.enc.Append(start, metrics)
 	s.buf = text
-	if _, err := s.w.Write(text); err != nil {
+	n, err := s.w.Write(text)
+	if n > 0 {
+		s.torn = n < len(text)
+	}
+	if err != nil {
 		return err
 	}
 	return encErr
@@ -48,7 +57,6 @@ type file struct {
 	path string
 	f    *os.File
 	stream
-	torn bool // the last line is incomplete
 }
 
 // NewFile makes an Output that appends to the file at path, which is made if it
@@ -67,7 +75,7 @@ func (f *file) open() error {
 	if err != nil {
 		return err // names the file
 	}
-	f.f, f.w, f.torn = opened, (*wholeLines)(f), endsInMidLine(f.path)
+	f.f, f.w, f.torn = opened, wholeLines{opened}, endsInMidLine(f.path)
 	return nil
 }
 
@@ -115,22 +123,15 @@ func (f *file) moved() bool {
 
 func (f *file) Close(context.Context) error { return f.f.Close() }
 
-// wholeLines writes to the file such that a write cut short, by a full disk for
-// one, leaves nothing behind, or if it must, that the next one starts a new line.
-type wholeLines file
+// wholeLines takes back what a write that was cut short wrote, where it can: a
+// part of a line may read as another, for half of a time is a time.
+type wholeLines struct{ f *os.File }
 
-func (w *wholeLines) Write(text []byte) (int, error) {
-	if w.torn {
-		if _, err := w.f.Write([]byte("\n")); err != nil {
-			return 0, err
-		}
-		w.torn = false
-	}
+func (w wholeLines) Write(text []byte) (int, error) {
 	before, statErr := w.f.Stat()
 	n, err := w.f.Write(text)
-	if n > 0 && n < len(text) {
-		// A part of a line may read as another: half of a time is a time.
-		w.torn = statErr != nil || !before.Mode().IsRegular() || w.f.Truncate(before.Size()) != nil
+	if n > 0 && n < len(text) && statErr == nil && before.Mode().IsRegular() && w.f.Truncate(before.Size()) == nil {
+		n = 0
 	}
 	return n, err
 }

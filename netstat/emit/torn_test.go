@@ -1,76 +1,92 @@
-package emit
+package emit_test
 
 import (
+	"context"
 	"errors"
-	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/emit"
 )
 
-// A write that is cut short leaves a piece of a line. What follows must not
-// become a part of that line. A full pipe with a deadline stands for a full
-// disk: it takes what it has room for and no more.
-func TestWholeLinesAfterShortWrite(t *testing.T) {
-	t.Parallel()
-	r, w, err := os.Pipe()
+func tornMetric(n int64) []netstat.Metric {
+	return []netstat.Metric{{Name: "m", Fields: []netstat.Field{{Key: "n", Value: netstat.Int(n)}}, Time: time.Unix(1767323045, 0)}}
+}
+
+func newTornEncoder(t *testing.T) *emit.Encoder {
+	t.Helper()
+	enc, err := emit.NewEncoder(emit.Second, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	defer w.Close()
-	if err := w.SetWriteDeadline(time.Time{}); err != nil {
-		t.Skipf("pipes have no deadlines here: %v", err)
-	}
-	lines := (*wholeLines)(&file{f: w})
-	large := []byte(strings.Repeat("m n=1i 1767323045\n", 1<<18))
+	return enc
+}
 
-	type result struct {
-		n   int
-		err error
-	}
-	written := make(chan result)
-	go func() {
-		n, err := lines.Write(large)
-		written <- result{n, err}
-	}()
-	// Once the first byte is here, the rest fills the pipe and waits.
-	if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.SetWriteDeadline(time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	short := <-written
-	if !errors.Is(short.err, os.ErrDeadlineExceeded) || short.n == 0 || short.n == len(large) {
-		t.Fatalf("wrote %d of %d bytes with the error %v, want a part of them", short.n, len(large), short.err)
-	}
-	// While nothing can be written, the torn line stays torn.
-	if n, err := lines.Write([]byte("lost\n")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("wrote %d bytes with the error %v after the deadline", n, err)
-	}
+// shortWriter takes as much of each write as it is told.
+type shortWriter struct {
+	strings.Builder
+	room []int
+}
 
-	if err := w.SetWriteDeadline(time.Time{}); err != nil {
-		t.Fatal(err)
+func (w *shortWriter) Write(text []byte) (int, error) {
+	n := min(w.room[0], len(text))
+	w.room = w.room[1:]
+	_, _ = w.Builder.Write(text[:n])
+	if n < len(text) {
+		return n, errors.New("no room")
 	}
-	if n, err := io.ReadFull(r, make([]byte, short.n-1)); err != nil {
-		t.Fatalf("read %d of what was written: %v", n, err)
-	}
-	for _, text := range []string{"second\n", "third\n"} {
-		if n, err := lines.Write([]byte(text)); n != len(text) || err != nil {
-			t.Fatalf("wrote %d of %d bytes with the error %v", n, len(text), err)
+	return n, nil
+}
+
+// What follows a piece of a line must not become a part of that line.
+func TestStreamAfterShortWrite(t *testing.T) {
+	t.Parallel()
+	const all = 1000
+	w := &shortWriter{room: []int{all, 6, 0, all, all}}
+	out := emit.NewStream(w, newTornEncoder(t))
+	for i, room := range w.room {
+		if err := out.Write(context.Background(), tornMetric(int64(i))); (err == nil) != (room == all) {
+			t.Errorf("write %d: %v", i, err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	if want := "m n=0i 1767323045\nm n=1i\nm n=3i 1767323045\nm n=4i 1767323045\n"; w.String() != want {
+		t.Errorf("got %q, want %q", w.String(), want)
 	}
-	rest, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// One line end closes the torn line; further lines need none.
-	if want := "\nsecond\nthird\n"; string(rest) != want {
-		t.Errorf("after the short write came %q, want %q", rest, want)
+}
+
+// A file whose last line is incomplete, as after a crash, goes on with a line of
+// its own.
+func TestFileInMidLine(t *testing.T) {
+	t.Parallel()
+	for before, want := range map[string]string{
+		"":                    "m n=1i 1767323045\n",
+		"m n=0i 17\n":         "m n=0i 17\nm n=1i 1767323045\n",
+		"m n=0i 17\nm n=0i 1": "m n=0i 17\nm n=0i 1\nm n=1i 1767323045\n",
+	} {
+		path := filepath.Join(t.TempDir(), "out.lp")
+		if err := os.WriteFile(path, []byte(before), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, err := emit.NewFile(path, newTornEncoder(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Write(context.Background(), tornMetric(1)); err != nil {
+			t.Error(err)
+		}
+		if err := out.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("after %q the file has %q, want %q", before, got, want)
+		}
 	}
 }

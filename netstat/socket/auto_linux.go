@@ -24,8 +24,6 @@ func newAuto(o Options) Source {
 	}
 }
 
-func (*auto) Name() string { return Auto }
-
 func (a *auto) Close() error { return a.netlink.Close() }
 
 func (a *auto) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
@@ -47,7 +45,7 @@ func (a *auto) each(ctx context.Context, t Table, q Query, fn func(*Socket) erro
 		return err
 	}
 	if procErr := a.procfs.each(ctx, t, q, fn); procErr != nil {
-		return errors.Join(err, procErr)
+		return fmt.Errorf("%w; nor could procfs be read instead: %w", err, procErr)
 	}
 	a.refused[t] = true
 	if a.warn != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // stop is an error of the function given to Each: it ends the listing, unlike
@@ -22,17 +24,37 @@ func callerError(err error) error {
 	return nil
 }
 
-// TableError is why a table could not be read, or not to its end.
+// TableErrors are the tables that Each could not read, or not to the end.
+type TableErrors []TableError
+
+// Error names each table and its cause.
+func (errs TableErrors) Error() string {
+	texts := make([]string, len(errs))
+	for i, e := range errs {
+		texts[i] = fmt.Sprintf("table %s: %v", e.Table, e.Err)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap gives the causes.
+func (errs TableErrors) Unwrap() []error {
+	causes := make([]error, len(errs))
+	for i, e := range errs {
+		causes[i] = e.Err
+	}
+	return causes
+}
+
+// Protocol reports whether a table of the protocol is among them.
+func (errs TableErrors) Protocol(p Protocol) bool {
+	return slices.ContainsFunc(errs, func(e TableError) bool { return e.Table.Protocol() == p })
+}
+
+// TableError is why a table could not be read.
 type TableError struct {
 	Table Table
 	Err   error
 }
-
-// Error names the table.
-func (e *TableError) Error() string { return fmt.Sprintf("table %s: %v", e.Table, e.Err) }
-
-// Unwrap gives the cause.
-func (e *TableError) Unwrap() error { return e.Err }
 
 // tableReader reads one table.
 type tableReader func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error
@@ -49,18 +71,21 @@ func eachTable(ctx context.Context, q Query, fn func(*Socket) error, read tableR
 			return all(s)
 		}
 	}
-	var errs []error
+	var errs TableErrors
 	for _, t := range q.tables() {
 		if ctx.Err() != nil {
-			return errors.Join(append(errs, context.Cause(ctx))...)
+			return context.Cause(ctx)
 		}
 		err := read(ctx, t, q, fn)
 		if caller := callerError(err); caller != nil {
 			return caller
 		}
 		if err != nil {
-			errs = append(errs, &TableError{t, err})
+			errs = append(errs, TableError{t, err})
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
 }

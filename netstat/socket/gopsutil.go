@@ -16,8 +16,6 @@ type gopsutil struct{}
 
 func newGopsutil(Options) Source { return gopsutil{} }
 
-func (gopsutil) Name() string { return Gopsutil }
-
 func (gopsutil) Close() error { return nil }
 
 func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error {

@@ -37,8 +37,6 @@ type netlink struct {
 // another namespace.
 func NewNetlink(dial func() (Conn, error)) Source { return &netlink{dial: dial} }
 
-func (n *netlink) Name() string { return Netlink }
-
 func (n *netlink) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
 	return eachTable(ctx, q, fn, n.each)
 }

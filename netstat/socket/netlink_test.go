@@ -83,8 +83,8 @@ func TestNetlinkTableErrors(t *testing.T) {
 	kernel.Refuse(true, 6, syscall.ENOENT)
 	n := 0
 	err := fakeNetlink(kernel).Each(context.Background(), Query{}, func(*Socket) error { n++; return nil })
-	var table *TableError
-	if !errors.As(err, &table) || table.Table != TCP6 || !errors.Is(err, syscall.ENOENT) || n != 11 {
+	var failed TableErrors
+	if !errors.As(err, &failed) || len(failed) != 1 || failed[0].Table != TCP6 || !errors.Is(err, syscall.ENOENT) || n != 11 {
 		t.Errorf("got %d sockets and error %v, want 11 and that tcp6 failed with %v", n, err, syscall.ENOENT)
 	}
 }

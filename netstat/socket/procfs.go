@@ -25,8 +25,6 @@ type procfs struct {
 
 func newProcfs(root string) *procfs { return &procfs{root: root} }
 
-func (*procfs) Name() string { return Procfs }
-
 func (*procfs) Close() error { return nil }
 
 func (p *procfs) Each(ctx context.Context, q Query, fn func(*Socket) error) error {

@@ -103,7 +103,7 @@ func TestProcfsErrors(t *testing.T) {
 		if !errors.Is(err, fs.ErrNotExist) || len(got) > 0 {
 			t.Errorf("got %v and error %v, want nothing and %v", got, err, fs.ErrNotExist)
 		}
-		for _, table := range []string{"net/tcp:", "net/udp6:"} {
+		for _, table := range []string{"net/tcp:", "table udp6:"} {
 			if !strings.Contains(err.Error(), table) {
 				t.Errorf("the error does not name %s %v", table, err)
 			}

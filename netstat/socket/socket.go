@@ -22,8 +22,9 @@ type Socket struct {
 	// acknowledged, or, in LISTEN and from netlink only, the backlog, which is
 	// the accept queue's limit.
 	SendQueue uint32
-	// UID is idiag_uid (uid), the user who made the socket. 0 for TIME_WAIT and
-	// SYN_RECV, and from gopsutil on systems that do not tell.
+	// UID is idiag_uid (uid), the user who made the socket. 0 for TIME_WAIT, for
+	// SYN_RECV from netlink (procfs gives the listener's), and from gopsutil on
+	// systems that do not tell.
 	UID uint32
 	// Inode is idiag_inode (inode), which /proc/PID/fd/N links to as
 	// "socket:[inode]". 0 where no descriptor belongs to the socket: TIME_WAIT,

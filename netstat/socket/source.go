@@ -11,12 +11,10 @@ import (
 // Source is a place to read this host's sockets from. Its methods must not be
 // called by two goroutines at once.
 type Source interface {
-	// Name is the kind that [Open] was asked for.
-	Name() string
 	// Each calls fn for each socket that q asks for. The Socket is reused for
 	// the next call; copy it to keep it. An error of fn ends the listing and
 	// is returned as it is. When a table cannot be read, the others still
-	// are; the error is a [TableError] for each one that was not, joined.
+	// are, and the error is of type [TableErrors].
 	//
 	// The kernel does not freeze its tables for a reader: what opens, closes
 	// or changes state meanwhile may be seen or not, as with ss.
