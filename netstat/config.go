@@ -24,33 +24,34 @@ func SampleConfig() string { return l4stat.SampleConfig }
 type Config struct {
 	// Interval is for who runs the Collector, which does not use it. 0 is
 	// DefaultInterval.
-	Interval time.Duration `toml:"interval"`
+	Interval time.Duration
 	// IPVersion is SplitIPVersions, also when empty, or SumIPVersions. It
 	// concerns the measurement netstat.
-	IPVersion string `toml:"ip_version"`
+	IPVersion string
 	// Absent is OmitAbsent, also when empty, or ZeroAbsent.
-	Absent string `toml:"absent"`
+	Absent string
 	// PID adds the field pid to netstat_port.
-	PID bool `toml:"pid"`
+	PID bool
 	// Source is a kind of package socket, "" being socket.Auto.
-	Source string `toml:"source"`
+	Source string
 	// Groups make the rows of netstat_port.
-	Groups []Group `toml:"addr_ports"`
+	Groups []Group
 	// Tags are added to every row that has no tag of that name.
-	Tags map[string]string `toml:"tags"`
+	Tags map[string]string
 
 	// Sockets, when set, is read instead of what Source names. The Collector
 	// closes it.
-	Sockets socket.Source `toml:"-"`
+	Sockets socket.Source
 	// Warn, when set, is told of what is not an error but not as it should be:
 	// in New what Warnings gives, and during Gather, once, that a costlier
 	// source has to do.
-	Warn func(message string) `toml:"-"`
+	Warn func(message string)
 
 	file, table string // where it was read: "netstat.conf", "inputs.netstat."
 }
 
-// Group is one [[inputs.netstat.addr_ports]] block.
+// Group is one [[inputs.netstat.addr_ports]] block. The struct tags are for
+// Telegraf's decoder; Load has its own list of keys.
 type Group struct {
 	// Ports are entries as addrports.Parse reads them. A row is an entry and an
 	// IP version.

@@ -1,0 +1,104 @@
+// Package telegraf is the Telegraf input netstat: importing it registers
+// [[inputs.netstat]], in place of Telegraf's built-in input of that name, which
+// is best left out of the build.
+//
+//	import _ "github.com/l4stat/l4stat/netstat/telegraf"
+//
+// Only this package and the execd shim build Telegraf.
+package telegraf
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/influxdata/telegraf"
+	"github.com/influxdata/telegraf/plugins/inputs"
+
+	"github.com/l4stat/l4stat/netstat"
+)
+
+// Netstat is the input. Its fields are the keys of netstat.Config but for
+// interval and tags, which are Telegraf's own to act on: its decoder stumbles
+// over a plugin that has them.
+type Netstat struct {
+	IPVersion string          `toml:"ip_version"`
+	Absent    string          `toml:"absent"`
+	PID       bool            `toml:"pid"`
+	Source    string          `toml:"source"`
+	Groups    []netstat.Group `toml:"addr_ports"`
+	Log       telegraf.Logger `toml:"-"`
+
+	collector *netstat.Collector
+	ctx       context.Context // ends a Gather when Telegraf stops
+	cancel    context.CancelFunc
+}
+
+func init() {
+	inputs.Add("netstat", func() telegraf.Input {
+		c := netstat.DefaultConfig()
+		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source}
+	})
+}
+
+func (n *Netstat) config() netstat.Config {
+	return netstat.Config{
+		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Groups: n.Groups,
+		Warn: func(message string) { n.Log.Warn(message) },
+	}
+}
+
+// SampleConfig gives the documented configuration.
+func (*Netstat) SampleConfig() string { return netstat.SampleConfig() }
+
+// Init checks the configuration. The error names each key and value that cannot
+// be meant, and what would be right.
+func (n *Netstat) Init() error {
+	c := n.config()
+	return c.Validate()
+}
+
+// Start opens what Gather reads.
+func (n *Netstat) Start(telegraf.Accumulator) error {
+	collector, err := netstat.New(n.config())
+	if err != nil {
+		return err
+	}
+	n.collector = collector
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	return nil
+}
+
+// Gather counts the host's sockets. What could be read arrives as gauges, also
+// when there is an error for the rest.
+func (n *Netstat) Gather(acc telegraf.Accumulator) error {
+	metrics, err := n.collector.Gather(n.ctx)
+	Add(acc, metrics)
+	if n.ctx.Err() != nil {
+		return nil // Telegraf stops
+	}
+	acc.AddError(err)
+	return nil
+}
+
+// Stop ends a Gather under way and frees what Start opened.
+func (n *Netstat) Stop() {
+	n.cancel()
+	if err := n.collector.Close(); err != nil {
+		n.Log.Error(fmt.Errorf("close: %w", err))
+	}
+}
+
+// Add passes metrics to an accumulator.
+func Add(acc telegraf.Accumulator, metrics []netstat.Metric) {
+	for _, m := range metrics {
+		tags := make(map[string]string, len(m.Tags))
+		for _, t := range m.Tags {
+			tags[t.Key] = t.Value
+		}
+		fields := make(map[string]any, len(m.Fields))
+		for _, f := range m.Fields {
+			fields[f.Key] = f.Value.Any()
+		}
+		acc.AddGauge(m.Name, fields, tags, m.Time)
+	}
+}
