@@ -1,0 +1,11 @@
+//go:build !unix
+
+package execd
+
+import (
+	"os"
+	"syscall"
+)
+
+// askingSignals: this system has none; Telegraf asks by standard input.
+var askingSignals = []os.Signal{syscall.SIGHUP}
