@@ -50,6 +50,14 @@ func TestLayers(t *testing.T) {
 // what only the programs need.
 func TestLibraryIsLight(t *testing.T) {
 	t.Parallel()
+	// netstat/emit has HTTP; nothing but netstat/telegraf and the shim has Telegraf.
+	for _, pkg := range []string{"/netstat/emit", "/cmd/l4stat"} {
+		for _, dep := range dependencies(t, pkg) {
+			if strings.HasPrefix(dep, "github.com/influxdata/telegraf") {
+				t.Errorf("%s imports %s", pkg, dep)
+			}
+		}
+	}
 	heavy := []string{"net/http", "github.com/spf13/", "github.com/influxdata/telegraf", "github.com/hashicorp/", "testing"}
 	for _, dep := range dependencies(t, "/netstat") {
 		for _, h := range heavy {
