@@ -1,20 +1,17 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/l4stat/l4stat/addrports"
+	"github.com/l4stat/l4stat/internal/poll"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
@@ -30,6 +27,7 @@ type emitFlags struct {
 	host       string
 	precision  string
 	outputs    []string
+	http       httpFlags
 }
 
 func newEmit() *cobra.Command {
@@ -43,9 +41,12 @@ other is named. It goes on until SIGINT or SIGTERM.
 
 The environment variables ` + netstat.EnvInterval + `,
 ` + netstat.EnvAddrPorts + ` and ` + netstat.EnvTags + `
-override the configuration file; flags override both.`,
+override the configuration file; flags override both.
+
+` + httpHelp,
 		Example: `  l4stat emit --once --ports 22,80,443
-  l4stat emit --config /etc/l4stat/netstat.conf --output /var/log/netstat.lp`,
+  l4stat emit --config /etc/l4stat/netstat.conf --output /var/log/netstat.lp
+  l4stat emit --output 'http://localhost:8086/write?db=telegraf'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runEmit(cmd, &f) },
 	}
@@ -58,12 +59,13 @@ override the configuration file; flags override both.`,
 	flags.StringArrayVar(&f.tags, "tag", nil, "add the tag `KEY=VALUE` to rows that have none of that name (repeatable)")
 	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for no such tag (default this host's name)`)
 	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
-	flags.StringArrayVar(&f.outputs, "output", []string{"-"}, "write to `FILE`, appending; - is standard output (repeatable)")
+	flags.StringArrayVar(&f.outputs, "output", []string{"-"}, "write to `FILE`, appending, or to an http:// or https:// write URL; - is standard output (repeatable)")
+	f.http.add(cmd)
 	return cmd
 }
 
 func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
-	log := logger{cmd.ErrOrStderr()}
+	log := newLogger(cmd.ErrOrStderr())
 	configs, err := f.configs(cmd)
 	if err != nil {
 		return &usageError{err}
@@ -79,7 +81,7 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 		}
 	}()
 	for _, c := range configs {
-		c.Warn = log.warn
+		c.Warn = log.warnOnce
 		collector, err := netstat.New(c)
 		if err != nil {
 			return &usageError{err}
@@ -92,19 +94,45 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 	}
 	// What is buffered is written also when a signal ended the run.
 	ctx := cmd.Context()
-	defer func() { err = errors.Join(err, out.close(context.WithoutCancel(ctx))) }()
+	defer func() {
+		ctx, cancel := f.flushContext(ctx)
+		defer cancel()
+		err = errors.Join(err, out.close(ctx))
+	}()
 
 	if f.once {
 		for _, b := range blocks {
-			err = errors.Join(err, out.gather(ctx, b))
+			if e := out.gather(ctx, b.collector); !errors.Is(e, errNobodyReads) {
+				err = errors.Join(err, e)
+			}
 		}
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, b := range blocks {
-		group.Go(func() error { return b.loop(ctx, out) })
+		group.Go(func() error {
+			return poll.Every(ctx, b.interval, func() error {
+				err := out.gather(ctx, b.collector)
+				if errors.Is(err, errNobodyReads) {
+					return err
+				}
+				if err != nil {
+					log.error(err) // the next round may do
+				}
+				return nil
+			})
+		})
 	}
-	return group.Wait()
+	if err := group.Wait(); !errors.Is(err, errNobodyReads) {
+		return err
+	}
+	return nil
+}
+
+// block is one [[inputs.netstat]] block that runs.
+type block struct {
+	collector *netstat.Collector
+	interval  time.Duration
 }
 
 // configs gives the blocks to run, from the file or the flags, the environment
@@ -112,6 +140,11 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 	configs := []netstat.Config{netstat.DefaultConfig()}
 	byFlags := len(f.ports)+len(f.portsMatch) > 0
+	for _, name := range []string{"ports", "ports-match"} {
+		if cmd.Flags().Changed(name) && !byFlags {
+			return nil, fmt.Errorf(`--%s "": give ports, such as 80,443, or leave the flag out`, name)
+		}
+	}
 	if f.config != "" {
 		if byFlags {
 			return nil, errors.New("--ports and --ports-match are for use without --config; add the ports to the file")
@@ -188,91 +221,4 @@ func (f *emitFlags) programTags(cmd *cobra.Command) (map[string]string, error) {
 		tags[key] = value
 	}
 	return tags, nil
-}
-
-// open opens the outputs. One that cannot be opened is a mistake of usage.
-func (f *emitFlags) open(stdout io.Writer, tags map[string]string, log logger) (*outputs, error) {
-	out := &outputs{log: log}
-	for _, name := range f.outputs {
-		enc, err := emit.NewEncoder(emit.Precision(f.precision), tags)
-		if err != nil {
-			return nil, errors.Join(usage("%w", err), out.close(context.Background()))
-		}
-		to := emit.NewStream(stdout, enc)
-		if name != "-" {
-			if to, err = emit.NewFile(name, enc); err != nil {
-				return nil, errors.Join(usage("--output: %w", err), out.close(context.Background()))
-			}
-		}
-		out.all = append(out.all, output{name, to})
-	}
-	return out, nil
-}
-
-// block is one [[inputs.netstat]] block that runs.
-type block struct {
-	collector *netstat.Collector
-	interval  time.Duration
-}
-
-// loop gathers at once and then at the interval, until ctx ends or nobody reads
-// what is written. What goes wrong in one round is logged; the next may do.
-func (b *block) loop(ctx context.Context, out *outputs) error {
-	tick := time.NewTicker(b.interval)
-	defer tick.Stop()
-	for {
-		err := out.gather(ctx, b)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, syscall.EPIPE):
-			return err
-		case err != nil:
-			out.log.error(err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// outputs are all the places where metrics go. Blocks share them.
-type outputs struct {
-	mu  sync.Mutex
-	all []output
-	log logger
-}
-
-type output struct {
-	name string
-	emit.Output
-}
-
-// gather counts once and delivers the result to each output, whatever becomes
-// of the others.
-func (o *outputs) gather(ctx context.Context, b *block) error {
-	metrics, err := b.collector.Gather(ctx)
-	if len(metrics) == 0 {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, to := range o.all {
-		if e := to.Write(ctx, metrics); e != nil {
-			err = errors.Join(err, fmt.Errorf("write to --output %s: %w", to.name, e))
-		}
-	}
-	return err
-}
-
-func (o *outputs) close(ctx context.Context) error {
-	var errs []error
-	for _, to := range o.all {
-		if err := to.Close(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("close --output %s: %w", to.name, err))
-		}
-	}
-	return errors.Join(errs...)
 }

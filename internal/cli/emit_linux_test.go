@@ -167,6 +167,12 @@ func TestEmitWithoutSockDiag(t *testing.T) {
 		t.Errorf("without sock_diag standard error has %q, want one warning with what is read instead and why", text)
 	}
 
+	// Several blocks have one warning.
+	_, _, diag, err = start("emit", "--once", "--config", configFile(t, "[[inputs.netstat]]\n[[inputs.netstat]]\n"))
+	if err != nil || strings.Count(diag.String(), "\n") != 1 {
+		t.Errorf("two blocks without sock_diag: %v, standard error %q; want one warning", err, diag)
+	}
+
 	// Asked for by name, it is not replaced.
 	config := configFile(t, "[[inputs.netstat]]\nsource = \"netlink\"\n")
 	_, out, diag, err = start("emit", "--once", "--config", config)

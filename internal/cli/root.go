@@ -35,9 +35,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(standardOutput{stdout})
 	root.SetErr(stderr)
 
+	log := newLogger(stderr)
 	running := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { running = true }
 	type outcome struct {
@@ -58,25 +59,40 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		case o = <-ended:
 		case <-time.After(grace):
 			// Nothing ends a write to a pipe that nobody reads.
-			logger{stderr}.error(fmt.Errorf("still writing %v after the signal to end; what was not written is lost", grace))
+			log.error(fmt.Errorf("still writing %v after the signal to end; what was not written is lost", grace))
 			return exitFailed
 		}
 	}
 
 	var usage *usageError
 	switch err := o.err; {
-	case err == nil, errors.Is(err, syscall.EPIPE):
+	case err == nil, err == errReaderGone:
 		return exitDone
 	case errors.As(err, &usage):
-		logger{stderr}.error(err)
+		log.error(err)
 		return exitUsage
 	case !running: // cobra did not accept the command line
-		logger{stderr}.error(fmt.Errorf("%w; see %s --help", err, o.cmd.CommandPath()))
+		log.error(fmt.Errorf("%w; see %s --help", err, o.cmd.CommandPath()))
 		return exitUsage
 	default:
-		logger{stderr}.error(err)
+		log.error(err)
 		return exitFailed
 	}
+}
+
+// errReaderGone is the error of writing to a standard output that nothing reads
+// any more.
+var errReaderGone = errors.New("what reads standard output has gone away")
+
+// standardOutput tells a broken pipe of its own from one of another output.
+type standardOutput struct{ w io.Writer }
+
+func (s standardOutput) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errReaderGone
+	}
+	return n, err
 }
 
 // grace is how long the program may take to end after a signal.

@@ -33,9 +33,10 @@ var precisions = map[Precision]lineprotocol.Precision{
 // Encoder turns metrics into line protocol. It is not safe for use by two
 // goroutines at once.
 type Encoder struct {
-	enc  lineprotocol.Encoder
-	tags []netstat.Tag // ascending
-	all  []netstat.Tag // reused: a metric's tags and the Encoder's
+	enc       lineprotocol.Encoder
+	precision Precision
+	tags      []netstat.Tag // ascending
+	all       []netstat.Tag // reused: a metric's tags and the Encoder's
 }
 
 // NewEncoder makes an Encoder that writes time stamps in the precision and adds
@@ -46,7 +47,7 @@ func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
 	if !ok {
 		return nil, fmt.Errorf("no precision %q; use ns, us, ms or s", p)
 	}
-	e := &Encoder{}
+	e := &Encoder{precision: p}
 	e.enc.SetPrecision(precision)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		e.tags = append(e.tags, netstat.Tag{Key: key, Value: tags[key]})
