@@ -202,10 +202,8 @@ func compare(t *testing.T, got [][]row, want []row) {
 // checkLog checks that Telegraf had nothing to complain of but its own defaults.
 func checkLog(t *testing.T, p *peers.Process) {
 	t.Helper()
-	for line := range strings.Lines(p.Log()) {
-		if strings.Contains(line, "E! ") || strings.Contains(line, "W! [inputs") || strings.Contains(line, "W! [outputs") {
-			t.Errorf("Telegraf's log: %s", line)
-		}
+	for _, line := range peers.TelegrafComplaints(p.Log()) {
+		t.Errorf("Telegraf's log: %s", line)
 	}
 }
 
