@@ -105,6 +105,17 @@ func TestContainer(t *testing.T) {
 	}
 }
 
+// args gives the container's arguments with $(NAME) replaced, as Kubernetes does.
+func (m *manifest) args(env map[string]string) []string {
+	var args []string
+	for _, arg := range m.container().Args {
+		args = append(args, reference.ReplaceAllStringFunc(arg, func(ref string) string {
+			return env[reference.FindStringSubmatch(ref)[1]]
+		}))
+	}
+	return args
+}
+
 // image lays out the container's files: what the Dockerfile copies, and the
 // volumes.
 func image(t *testing.T, m *manifest) string {

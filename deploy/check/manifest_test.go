@@ -100,17 +100,6 @@ func (m *manifest) env() map[string]string {
 
 var reference = regexp.MustCompile(`\$\((\w+)\)`)
 
-// args gives the container's arguments with $(NAME) replaced, as Kubernetes does.
-func (m *manifest) args(env map[string]string) []string {
-	var args []string
-	for _, arg := range m.container().Args {
-		args = append(args, reference.ReplaceAllStringFunc(arg, func(ref string) string {
-			return env[reference.FindStringSubmatch(ref)[1]]
-		}))
-	}
-	return args
-}
-
 func TestManifest(t *testing.T) {
 	t.Parallel()
 	m := load(t)

@@ -15,12 +15,12 @@ import (
 
 // fakeProc is a directory laid out as procfs.
 type fakeProc struct {
-	t      *testing.T
+	t      testing.TB
 	root   string
 	parent map[int]int // of a process, to be set before it is added
 }
 
-func newFakeProc(t *testing.T) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}} }
+func newFakeProc(t testing.TB) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}} }
 
 // process adds a process that started at that tick, with descriptors from 0
 // that link to targets.
@@ -237,17 +237,14 @@ func TestFindErrors(t *testing.T) {
 
 // BenchmarkFind compares a look-up that only confirms with a first one.
 func BenchmarkFind(b *testing.B) {
-	root := b.TempDir()
+	p := newFakeProc(b)
+	root := p.root
 	for pid := range 50 {
-		dir := filepath.Join(root, fmt.Sprint(100+pid), "fd")
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			b.Fatal(err)
-		}
+		var targets []string
 		for fd := range 200 {
-			if err := os.Symlink(fmt.Sprintf("socket:[%d]", pid*1000+fd), filepath.Join(dir, fmt.Sprint(fd))); err != nil {
-				b.Fatal(err)
-			}
+			targets = append(targets, fmt.Sprintf("socket:[%d]", pid*1000+fd))
 		}
+		p.process(100+pid, uint64(pid), targets...)
 	}
 	wanted, pids := [][]uint64{{1}, {20_100}, {49_199}}, make([]int, 3)
 	run := func(b *testing.B, finder func() *Finder) {
