@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -203,13 +204,22 @@ func (i *Influx) CreateDatabase(name string) {
 	i.Query("", fmt.Sprintf("CREATE DATABASE %q", name))
 }
 
-// freePort gives a TCP port of the loopback address that nobody listens on.
+// freePort gives a TCP port of the loopback address that nobody listens on. It
+// is none of those that the kernel gives to outgoing connections, one of which
+// could have it while the server is stopped.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 10000 + rand.IntN(20000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port from 10000 to 29999")
+	return 0
 }
