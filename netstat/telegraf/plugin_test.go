@@ -1,0 +1,114 @@
+package telegraf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/influxdata/telegraf"
+	"github.com/influxdata/telegraf/agent"
+	"github.com/influxdata/telegraf/plugins/inputs"
+
+	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/socket"
+)
+
+// maker stands in for Telegraf's agent: it keeps errors.
+type maker struct{ errs []string }
+
+func (*maker) LogName() string                              { return "inputs.netstat" }
+func (*maker) MakeMetric(m telegraf.Metric) telegraf.Metric { return m }
+func (m *maker) Log() telegraf.Logger                       { return errorLog{maker: m} }
+
+type errorLog struct {
+	telegraf.Logger
+	maker *maker
+}
+
+func (l errorLog) Errorf(format string, args ...any) {
+	l.maker.errs = append(l.maker.errs, fmt.Sprintf(format, args...))
+}
+
+// brokenUDP is a kernel whose TCP tables can be read, and whose UDP tables not.
+type brokenUDP struct{}
+
+func (brokenUDP) Each(_ context.Context, _ socket.Query, fn func(*socket.Socket) error) error {
+	s := socket.Socket{Protocol: socket.TCP, State: socket.StateListen, Local: netip.MustParseAddrPort("10.0.0.1:80")}
+	if err := fn(&s); err != nil {
+		return err
+	}
+	return socket.TableErrors{{Table: socket.UDP4, Err: errors.New("refused")}}
+}
+
+func (brokenUDP) Close() error { return nil }
+
+// TestGather has what could be read arrive as gauges, and the error for the rest
+// through the accumulator.
+func TestGather(t *testing.T) {
+	collector, err := netstat.New(netstat.Config{Sockets: brokenUDP{}, Groups: []netstat.Group{{Ports: []string{"80"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Netstat{collector: collector}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	defer n.Stop()
+
+	m := &maker{}
+	metrics := make(chan telegraf.Metric, 10)
+	if err := n.Gather(agent.NewAccumulator(m, metrics)); err != nil {
+		t.Errorf("Gather: %v, want the error in the accumulator", err)
+	}
+	close(metrics)
+	if len(m.errs) != 1 || !strings.Contains(m.errs[0], "udp: refused") {
+		t.Errorf("the accumulator has the errors %q, want one about udp", m.errs)
+	}
+	want := map[string]int64{"netstat 4": 1, "netstat 6": 0, "netstat_port 4": 1}
+	got := 0
+	var at time.Time
+	for metric := range metrics {
+		got++
+		version, _ := metric.GetTag("ip_version")
+		listeners, _ := metric.GetField("tcp_listen")
+		if name := metric.Name() + " " + version; listeners != want[name] {
+			t.Errorf("%s has tcp_listen = %v, want %d", name, listeners, want[name])
+		}
+		if metric.Type() != telegraf.Gauge || len(metric.FieldList()) != 12 {
+			t.Errorf("%s is of type %v and has %d fields, want a gauge with the 12 of TCP", metric.Name(), metric.Type(), len(metric.FieldList()))
+		}
+		if at.IsZero() {
+			at = metric.Time()
+		}
+		if !metric.Time().Equal(at) {
+			t.Errorf("%s has the time %v, the first metric %v", metric.Name(), metric.Time(), at)
+		}
+	}
+	if got != len(want) {
+		t.Errorf("%d metrics, want %d", got, len(want))
+	}
+}
+
+// TestRegistered has the input registered with the defaults of sample.conf.
+func TestRegistered(t *testing.T) {
+	n, ok := inputs.Inputs["netstat"]().(*Netstat)
+	if !ok {
+		t.Fatalf("inputs.netstat is %T", inputs.Inputs["netstat"]())
+	}
+	got, want := n.config(), netstat.DefaultConfig()
+	if got.IPVersion != want.IPVersion || got.Absent != want.Absent || got.PID != want.PID || got.Source != want.Source {
+		t.Errorf("the defaults are %+v, want %+v", got, want)
+	}
+	if !strings.Contains(n.SampleConfig(), "[[inputs.netstat]]") {
+		t.Errorf("the sample is %q", n.SampleConfig())
+	}
+	if err := n.Init(); err != nil {
+		t.Errorf("Init: %v", err)
+	}
+	n.Groups = []netstat.Group{{Ports: []string{"0"}}}
+	if err := n.Init(); err == nil || !strings.Contains(err.Error(), `addr_ports[0].ports[0] = "0"`) {
+		t.Errorf("Init with port 0: %v", err)
+	}
+}
