@@ -299,3 +299,12 @@ func (p *process) end() (n int, err error) {
 	}
 	return n, err
 }
+
+// PIDs are the processes that hold sockets.
+func (l *Load) PIDs() []int {
+	pids := make([]int, len(l.holders))
+	for i, p := range l.holders {
+		pids[i] = p.cmd.Process.Pid
+	}
+	return pids
+}

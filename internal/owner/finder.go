@@ -26,7 +26,7 @@ type Finder struct {
 type owner struct {
 	pid   int
 	start uint64 // when the process started, in clock ticks after boot
-	link  string // /proc/PID/fd/N
+	link  link   // /proc/PID/fd/N
 }
 
 // pause is for how many calls of Find a socket that nobody has is not searched
@@ -79,7 +79,7 @@ func (f *Finder) recall(wanted [][]uint64) *search {
 	for _, inodes := range wanted {
 		for _, inode := range inodes {
 			o, known := f.owners[inode]
-			if known && linkedInode(o.link) == inode {
+			if known && linkedInode(nil, o.link) == inode {
 				break // the rest of the list does not matter
 			}
 			if p, ok := f.nobody[inode]; ok && p.left > 0 {
@@ -214,7 +214,7 @@ func (s *search) readAll(ctx context.Context, pids []int) error {
 // readProcess takes note of the missing sockets that a process holds.
 func (s *search) readProcess(pid int) {
 	var start uint64
-	for link, inode := range socketLinks(s.root, pid) {
+	for fd, inode := range sockets(s.root, pid) {
 		if _, ok := s.missing[inode]; !ok {
 			continue
 		}
@@ -225,7 +225,7 @@ func (s *search) readProcess(pid int) {
 			}
 		}
 		if known, ok := s.owners[inode]; !ok || start < known.start {
-			s.owners[inode] = owner{pid: pid, start: start, link: link}
+			s.owners[inode] = owner{pid: pid, start: start, link: newLink(s.root, pid, fd)}
 		}
 	}
 }

@@ -32,23 +32,26 @@ func listPIDs(root string) ([]int, error) {
 	return pids, nil
 }
 
-// socketLinks goes through a process's descriptors and gives those that are
-// sockets: the link /proc/PID/fd/N, and the inode that it names. A process that
-// ended or is not ours to look into has none.
-func socketLinks(root string, pid int) iter.Seq2[string, uint64] {
+// sockets goes through a process's descriptors and gives those that are sockets:
+// the number, as procfs names it, and the socket's inode. A process that ended
+// or is not ours to look into has none.
+//
+// It costs some microseconds for each descriptor, nearly all of them the
+// kernel's, which makes up the entries of /proc/PID/fd as they are asked for.
+func sockets(root string, pid int) iter.Seq2[string, uint64] {
 	return func(yield func(string, uint64) bool) {
-		path := filepath.Join(root, strconv.Itoa(pid), "fd")
-		dir, err := os.Open(path)
+		dir, err := os.Open(filepath.Join(root, strconv.Itoa(pid), "fd"))
 		if err != nil {
 			return
 		}
 		defer dir.Close()
+		var path []byte
 		for {
 			// In batches: a process may hold a million.
 			names, err := dir.Readdirnames(1024)
-			for _, name := range names {
-				link := path + "/" + name
-				if inode := linkedInode(link); inode != 0 && !yield(link, inode) {
+			for _, fd := range names {
+				path = append(append(path[:0], fd...), 0)
+				if inode := linkedInode(dir, path); inode != 0 && !yield(fd, inode) {
 					return
 				}
 			}
@@ -59,11 +62,19 @@ func socketLinks(root string, pid int) iter.Seq2[string, uint64] {
 	}
 }
 
+// link is the path of a descriptor's link, absolute or from a directory, with
+// the NUL after it that the kernel wants.
+type link []byte
+
+func newLink(root string, pid int, fd string) link {
+	return append([]byte(filepath.Join(root, strconv.Itoa(pid), "fd", fd)), 0)
+}
+
 // linkedInode gives the inode of the socket that a descriptor's link names, 0
-// where it is no socket or is gone.
-func linkedInode(link string) uint64 {
+// where it is no socket or is gone. dir is nil where the path is absolute.
+func linkedInode(dir *os.File, path link) uint64 {
 	var buf [64]byte
-	target, ok := bytes.CutPrefix(readlink(link, buf[:]), []byte("socket:["))
+	target, ok := bytes.CutPrefix(readlinkat(dir, path, buf[:]), []byte("socket:["))
 	if !ok {
 		return 0
 	}

@@ -2,10 +2,17 @@
 
 package owner
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+)
 
-func readlink(link string, _ []byte) []byte {
-	target, err := os.Readlink(link)
+func readlinkat(dir *os.File, path link, _ []byte) []byte {
+	name := string(path[:len(path)-1])
+	if dir != nil {
+		name = filepath.Join(dir.Name(), name)
+	}
+	target, err := os.Readlink(name)
 	if err != nil {
 		return nil
 	}
