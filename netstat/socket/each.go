@@ -60,9 +60,13 @@ type TableError struct {
 type tableReader func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error
 
 // eachTable reads the tables of q in turn. A table that cannot be read does not
-// keep the others from being read.
+// keep the others from being read. fn is given what q wants, whatever read
+// filters or does not.
 func eachTable(ctx context.Context, q Query, fn func(*Socket) error, read tableReader) error {
-	if q.States != 0 {
+	if err := q.check(); err != nil {
+		return err
+	}
+	if !q.wantsAll() {
 		all := fn
 		fn = func(s *Socket) error {
 			if !q.wants(s) {

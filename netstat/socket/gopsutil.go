@@ -19,6 +19,9 @@ func newGopsutil(Options) Source { return gopsutil{} }
 func (gopsutil) Close() error { return nil }
 
 func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
+	if err := q.check(); err != nil {
+		return err // rather than after all that work
+	}
 	// "inet" leaves out Unix sockets, which "all" would mix in.
 	conns, err := net.ConnectionsWithContext(ctx, "inet")
 	if err != nil {
