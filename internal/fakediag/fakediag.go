@@ -1,5 +1,6 @@
 // Package fakediag stands in for the kernel's NETLINK_SOCK_DIAG in tests and
 // benchmarks: it answers requests with dumps of sockets that the test made up.
+// A dump is the whole table, whatever states and ports the request is for.
 package fakediag
 
 import (
@@ -27,6 +28,7 @@ type Socket struct {
 // The layouts are those of linux/netlink.h and linux/inet_diag.h.
 const (
 	nlmsghdrLen = 16
+	reqV2Len    = 56
 	datagram    = 32 << 10 // what the kernel puts into one at the most
 
 	typeError    = 2
@@ -107,6 +109,7 @@ type table struct{ family, protocol uint8 }
 type Kernel struct {
 	datagrams map[table][][]byte
 	errno     map[table]syscall.Errno
+	noFilter  bool
 	stall     bool
 }
 
@@ -131,6 +134,10 @@ func New(sockets []Socket) *Kernel {
 func (k *Kernel) Refuse(ipv6 bool, protocol uint8, errno syscall.Errno) {
 	k.errno[tableOf(ipv6, protocol)] = errno
 }
+
+// RefuseFilter makes every dump fail with EINVAL whose request has attributes,
+// INET_DIAG_REQ_BYTECODE being the one there is.
+func (k *Kernel) RefuseFilter() { k.noFilter = true }
 
 // Break makes the dump of a table end with an error after its sockets.
 func (k *Kernel) Break(ipv6 bool, protocol uint8, errno syscall.Errno) {
@@ -170,7 +177,11 @@ func (c *Conn) Write(b []byte) (int, error) {
 	t := table{b[nlmsghdrLen], b[nlmsghdrLen+1]}
 	c.seq, c.ended = binary.NativeEndian.Uint32(b[8:]), false
 	c.pending = c.kernel.datagrams[t]
-	if errno := c.kernel.errno[t]; errno != 0 {
+	errno := c.kernel.errno[t]
+	if c.kernel.noFilter && len(b) > nlmsghdrLen+reqV2Len {
+		errno = syscall.EINVAL
+	}
+	if errno != 0 {
 		c.pending = [][]byte{appendStatus(nil, typeError, c.seq, errno)}
 	}
 	return len(b), nil

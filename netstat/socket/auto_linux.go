@@ -57,7 +57,8 @@ func (a *auto) each(ctx context.Context, t Table, q Query, fn func(*Socket) erro
 
 // isRefusal reports whether the kernel has no sock_diag for this process: EPERM,
 // EACCES, ENOENT, EPROTONOSUPPORT and the like, or whatever number a seccomp
-// filter answers with. Being out of memory or descriptors is not that.
+// filter answers with. EINVAL is one too: it is not about the filter by port,
+// since netlink has asked without. Being out of memory or descriptors is none.
 func isRefusal(err error) bool {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

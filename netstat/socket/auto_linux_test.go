@@ -76,6 +76,27 @@ func TestAutoOneTable(t *testing.T) {
 	}
 }
 
+// TestAutoFilterRefused has a kernel that dumps but does not filter by port.
+// That is no reason to leave netlink, nor to warn.
+func TestAutoFilterRefused(t *testing.T) {
+	kernel := fakediag.New(fakeSockets(10)) // on ports 8000 to 8009
+	kernel.RefuseFilter()
+	src := fakeAuto(t, func() (Conn, error) { return kernel.Dial(), nil }, func(m string) { t.Errorf("warning: %s", m) })
+	for range 2 {
+		n := 0
+		err := src.Each(context.Background(), Query{LocalPorts: Port(8003)}, func(*Socket) error { n++; return nil })
+		if err != nil || n != 1 {
+			t.Errorf("got %d sockets of one port, error %v; want 1", n, err)
+		}
+		if tcp, udp, err := countTables(t, src); err != nil || tcp != 10 || udp != 1 {
+			t.Errorf("got %d TCP and %d UDP sockets, error %v; want 10 and 1", tcp, udp, err)
+		}
+	}
+	if src.refused != [len(tables)]bool{} {
+		t.Error("netlink is given up for a filter")
+	}
+}
+
 // TestAutoStays has errors that are no refusal: what was counted is not counted
 // again, and what passes is tried again.
 func TestAutoStays(t *testing.T) {

@@ -34,29 +34,33 @@ const (
 
 var errTruncated = errors.New("truncated sock_diag message")
 
-// appendDiagRequest appends the request for a dump of one table. It asks for
-// no extensions, so that the kernel writes little more than inet_diag_msg for
-// a socket.
-func appendDiagRequest(b []byte, seq uint32, t Table, states StateSet) []byte {
+// appendDiagRequest appends the request for a dump of what q wants of one table.
+// It asks for no extensions, so that the kernel writes little more than
+// inet_diag_msg for a socket.
+func appendDiagRequest(b []byte, seq uint32, t Table, q Query) []byte {
 	family := byte(afInet)
 	if t.IPv6() {
 		family = afInet6
 	}
 	mask := uint32(allStates)
-	if states != 0 && t.Protocol() == TCP {
-		mask = uint32(states) & allStates
-		if states.Has(StateSynRecv) {
+	if q.States != 0 && t.Protocol() == TCP {
+		mask = uint32(q.States) & allStates
+		if q.States.Has(StateSynRecv) {
 			mask |= 1 << 12 // TCP_NEW_SYN_RECV: where the kernel keeps most of them
 		}
 	}
-	b = binary.NativeEndian.AppendUint32(b, nlmsghdrLen+reqV2Len)
+	start := len(b)
+	b = binary.NativeEndian.AppendUint32(b, 0) // nlmsg_len: see below
 	b = binary.NativeEndian.AppendUint16(b, sockDiagByFamily)
 	b = binary.NativeEndian.AppendUint16(b, nlmFRequest|nlmFDump)
 	b = binary.NativeEndian.AppendUint32(b, seq)
 	b = binary.NativeEndian.AppendUint32(b, 0) // nlmsg_pid: the kernel knows
 	b = append(b, family, byte(t.Protocol()), 0, 0)
 	b = binary.NativeEndian.AppendUint32(b, mask)
-	return append(b, make([]byte, reqV2Len-8)...) // struct inet_diag_sockid: any
+	b = append(b, make([]byte, reqV2Len-8)...) // struct inet_diag_sockid: any
+	b = appendPortFilter(b, q.LocalPorts, q.RemotePorts)
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
 }
 
 // decodeDiag reads one datagram of the answer to the request numbered seq and

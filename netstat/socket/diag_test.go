@@ -143,7 +143,7 @@ func TestDiagRequest(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := appendDiagRequest(nil, testSeq, tt.table, tt.states)
+			b := appendDiagRequest(nil, testSeq, tt.table, Query{States: tt.states})
 			if len(b) != 72 || binary.NativeEndian.Uint32(b) != 72 {
 				t.Fatalf("%d bytes, nlmsg_len %d; want 72", len(b), binary.NativeEndian.Uint32(b))
 			}

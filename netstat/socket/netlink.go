@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 )
 
@@ -23,12 +24,13 @@ const netlinkBuf = 64 << 10
 
 // netlink reads the tables over one connection that stays open.
 type netlink struct {
-	dial func() (Conn, error)
-	conn Conn // nil until the first use, and after a dump that was given up
-	seq  uint32
-	buf  []byte
-	req  []byte
-	sock Socket // what fn is given; here, since what fn is given escapes
+	dial     func() (Conn, error)
+	conn     Conn // nil until the first use, and after a dump that was given up
+	noFilter bool // the kernel refused to filter by port
+	seq      uint32
+	buf      []byte
+	req      []byte
+	sock     Socket // what fn is given; here, since what fn is given escapes
 }
 
 // NewNetlink makes a source that dumps the kernel's tables over a connection
@@ -58,7 +60,7 @@ func (n *netlink) each(ctx context.Context, t Table, q Query, fn func(*Socket) e
 		// the kernel has answered, which it does without waiting for anyone.
 		_ = conn.SetReadDeadline(time.Unix(1, 0))
 	})
-	err := n.dump(t, q, fn)
+	err := n.eachFiltered(t, q, fn)
 	if !release() {
 		err = errors.Join(context.Cause(ctx), callerError(err)) // not the time-out that it caused
 	}
@@ -68,12 +70,36 @@ func (n *netlink) each(ctx context.Context, t Table, q Query, fn func(*Socket) e
 	return err
 }
 
+// eachFiltered dumps one table, and has the kernel filter by port if it will. A
+// kernel that answers a filter with EINVAL may well dump without: that is tried
+// once, and remembered if it works. It costs the messages that the filter would
+// save, but no table is lost to netlink, and eachTable filters too.
+func (n *netlink) eachFiltered(t Table, q Query, fn func(*Socket) error) error {
+	all := q
+	all.LocalPorts, all.RemotePorts = PortRange{}, PortRange{}
+	if n.noFilter || q.allPorts() {
+		return n.dump(t, all, fn)
+	}
+	began := false
+	err := n.dump(t, q, func(s *Socket) error {
+		began = true
+		return fn(s)
+	})
+	if began || !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	err = n.dump(t, all, fn)
+	n.noFilter = err == nil
+	return err
+}
+
+// dump sends a request and reads the answer.
 func (n *netlink) dump(t Table, q Query, fn func(*Socket) error) error {
 	if n.buf == nil {
 		n.buf = make([]byte, netlinkBuf)
 	}
 	n.seq++
-	n.req = appendDiagRequest(n.req[:0], n.seq, t, q.States)
+	n.req = appendDiagRequest(n.req[:0], n.seq, t, q)
 	if _, err := n.conn.Write(n.req); err != nil {
 		return fmt.Errorf("request a sock_diag dump: %w", err)
 	}

@@ -88,3 +88,86 @@ func TestNetlinkTableErrors(t *testing.T) {
 		t.Errorf("got %d sockets and error %v, want 11 and that tcp6 failed with %v", n, err, syscall.ENOENT)
 	}
 }
+
+// requests counts what is asked of a fake kernel.
+type requests struct {
+	kernel       *fakediag.Kernel
+	all, filters int
+}
+
+func (r *requests) dial() (Conn, error) { return requestConn{r.kernel.Dial(), r}, nil }
+
+type requestConn struct {
+	*fakediag.Conn
+	r *requests
+}
+
+func (c requestConn) Write(b []byte) (int, error) {
+	c.r.all++
+	if len(b) > nlmsghdrLen+reqV2Len {
+		c.r.filters++
+	}
+	return c.Conn.Write(b)
+}
+
+// TestNetlinkUnfiltered has kernels that do not filter by port, though they are
+// asked to: the sockets are the same, and nothing else changes.
+func TestNetlinkUnfiltered(t *testing.T) {
+	tests := []struct {
+		name       string
+		kernel     func(*fakediag.Kernel)
+		requests   int // of two listings of the four tables
+		withFilter int
+	}{
+		{"one that ignores the filter", func(*fakediag.Kernel) {}, 8, 8},
+		{"one that refuses the filter", (*fakediag.Kernel).RefuseFilter, 9, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &requests{kernel: fakediag.New(fakeSockets(1000))} // on ports 8000 to 8009 in turn
+			tt.kernel(r.kernel)
+			src := NewNetlink(r.dial)
+			for range 2 {
+				n := 0
+				q := Query{LocalPorts: PortRange{8001, 8003}}
+				err := src.Each(context.Background(), q, func(s *Socket) error {
+					if port := s.Local.Port(); port < 8001 || port > 8003 {
+						t.Errorf("a socket of port %d", port)
+					}
+					n++
+					return nil
+				})
+				if err != nil || n != 300 {
+					t.Errorf("got %d sockets and error %v, want 300", n, err)
+				}
+			}
+			if r.all != tt.requests || r.filters != tt.withFilter {
+				t.Errorf("%d requests, %d of them with a filter; want %d and %d", r.all, r.filters, tt.requests, tt.withFilter)
+			}
+			*r = requests{kernel: r.kernel}
+			if got, err := collect(t, src, Query{}); err != nil || len(got) != 1001 || r.all != 4 || r.filters != 0 {
+				t.Errorf("without ports: %d sockets, error %v, %d requests, %d of them with a filter; want 1001, none, 4, 0",
+					len(got), err, r.all, r.filters)
+			}
+		})
+	}
+}
+
+// TestNetlinkRefusesAll has a kernel that refuses every request: it is asked
+// with the filter and without, and asked so again, since the filter was not
+// what it refused.
+func TestNetlinkRefusesAll(t *testing.T) {
+	r := &requests{kernel: fakediag.New(nil)}
+	r.kernel.Refuse(false, 6, syscall.EINVAL)
+	src := NewNetlink(r.dial)
+	for range 2 {
+		q := Query{Tables: []Table{TCP4}, LocalPorts: Port(80)}
+		err := src.Each(context.Background(), q, func(*Socket) error { return nil })
+		if !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("got error %v, want %v", err, syscall.EINVAL)
+		}
+	}
+	if r.all != 4 || r.filters != 2 {
+		t.Errorf("%d requests, %d of them with a filter; want 4 and 2", r.all, r.filters)
+	}
+}
