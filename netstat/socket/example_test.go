@@ -27,3 +27,25 @@ func Example() {
 		log.Fatal(err)
 	}
 }
+
+// A program lists the connections to its port 443. The kernel picks them out:
+// what else there is does not reach the program.
+func ExampleQuery() {
+	src, err := socket.Open(socket.Auto, socket.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer src.Close()
+	connections := socket.Query{
+		Tables:      []socket.Table{socket.TCP4, socket.TCP6},
+		LocalPorts:  socket.Port(443),
+		RemotePorts: socket.PortRange{First: 1, Last: 65535}, // listeners have port 0 there
+	}
+	err = src.Each(context.Background(), connections, func(s *socket.Socket) error {
+		fmt.Println(s.Remote, s.State, "to read:", s.RecvQueue, "to send:", s.SendQueue)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
