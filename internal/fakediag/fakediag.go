@@ -28,11 +28,13 @@ type Socket struct {
 // The layouts are those of linux/netlink.h and linux/inet_diag.h.
 const (
 	nlmsghdrLen = 16
+	reqLen      = 60 // struct inet_diag_req
 	reqV2Len    = 56
 	datagram    = 32 << 10 // what the kernel puts into one at the most
 
 	typeError    = 2
 	typeDone     = 3
+	typeGetsock  = 18
 	typeSockDiag = 20
 
 	afInet, afInet6 = 2, 10
@@ -130,7 +132,8 @@ func New(sockets []Socket) *Kernel {
 	return k
 }
 
-// Refuse makes the dump of a table fail from the start.
+// Refuse makes the dump of a table fail from the start, and one of several tables
+// that it is among.
 func (k *Kernel) Refuse(ipv6 bool, protocol uint8, errno syscall.Errno) {
 	k.errno[tableOf(ipv6, protocol)] = errno
 }
@@ -174,11 +177,18 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if len(b) < nlmsghdrLen+2 {
 		return 0, errors.New("fakediag: short request")
 	}
-	t := table{b[nlmsghdrLen], b[nlmsghdrLen+1]}
 	c.seq, c.ended = binary.NativeEndian.Uint32(b[8:]), false
-	c.pending = c.kernel.datagrams[t]
-	errno := c.kernel.errno[t]
-	if c.kernel.noFilter && len(b) > nlmsghdrLen+reqV2Len {
+	tables, length := []table{{b[nlmsghdrLen], b[nlmsghdrLen+1]}}, reqV2Len
+	if binary.NativeEndian.Uint16(b[4:]) == typeGetsock {
+		tables, length = []table{{afInet, 6}, {afInet6, 6}}, reqLen
+	}
+	c.pending = nil
+	var errno syscall.Errno
+	for _, t := range tables {
+		c.pending = append(c.pending, c.kernel.datagrams[t]...)
+		errno = max(errno, c.kernel.errno[t])
+	}
+	if c.kernel.noFilter && len(b) > nlmsghdrLen+length {
 		errno = syscall.EINVAL
 	}
 	if errno != 0 {

@@ -45,6 +45,12 @@ func address(index int, ipv6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 1 + hi, lo, 1})
 }
 
+// Listener is where the first process that listens on a port does.
+func Listener(port uint16) netip.AddrPort {
+	i := int(port - FirstPort)
+	return netip.AddrPortFrom(address(i/listeners, i%listeners == listeners-1), port)
+}
+
 // Kind is a kind of socket as the kernel's tables have it.
 type Kind struct {
 	Protocol socket.Protocol

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 )
 
 // auto reads a table by netlink until the kernel refuses, and from procfs from
-// then on. It decides for each table: a kernel may lack udp_diag alone.
+// then on. It decides for each dump: a kernel may lack udp_diag alone.
 type auto struct {
 	netlink *netlink
 	procfs  *procfs
@@ -27,32 +28,34 @@ func newAuto(o Options) Source {
 func (a *auto) Close() error { return a.netlink.Close() }
 
 func (a *auto) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
-	return eachTable(ctx, q, fn, a.each)
+	return eachTable(ctx, q, fn, dumps, a.each)
 }
 
-func (a *auto) each(ctx context.Context, t Table, q Query, fn func(*Socket) error) error {
-	if a.refused[t] {
-		return a.procfs.each(ctx, t, q, fn)
+func (a *auto) each(ctx context.Context, tables []Table, q Query, fn func(*Socket) error) error {
+	if slices.ContainsFunc(tables, func(t Table) bool { return a.refused[t] }) {
+		return single(a.procfs.each)(ctx, tables, q, fn)
 	}
 	// What was counted already cannot be taken back, so procfs is for a dump
 	// that never began.
 	began := false
-	err := a.netlink.each(ctx, t, q, func(s *Socket) error {
+	err := a.netlink.each(ctx, tables, q, func(s *Socket) error {
 		began = true
 		return fn(s)
 	})
 	if began || !isRefusal(err) {
 		return err
 	}
-	if procErr := a.procfs.each(ctx, t, q, fn); procErr != nil {
-		return fmt.Errorf("%w; nor could procfs be read instead: %w", err, procErr)
-	}
-	a.refused[t] = true
-	if a.warn != nil {
-		a.warn(fmt.Sprintf("reading %s/net instead of sock_diag, with the same counts at a higher cost: %v", a.procfs.root, err))
-		a.warn = nil
-	}
-	return nil
+	return single(func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error {
+		if procErr := a.procfs.each(ctx, t, q, fn); procErr != nil {
+			return fmt.Errorf("%w; nor could procfs be read instead: %w", err, procErr)
+		}
+		a.refused[t] = true
+		if a.warn != nil {
+			a.warn(fmt.Sprintf("reading %s/net instead of sock_diag, with the same counts at a higher cost: %v", a.procfs.root, err))
+			a.warn = nil
+		}
+		return nil
+	})(ctx, tables, q, fn)
 }
 
 // isRefusal reports whether the kernel has no sock_diag for this process: EPERM,

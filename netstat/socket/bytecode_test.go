@@ -68,19 +68,23 @@ func TestPortFilter(t *testing.T) {
 // TestDiagRequestFilter has the attribute end the request, and count in its
 // length.
 func TestDiagRequestFilter(t *testing.T) {
-	const bare = 72
-	q := Query{States: States(StateListen), LocalPorts: Port(80)}
-	with := appendDiagRequest(nil, testSeq, TCP6, q)
-	q.LocalPorts = PortRange{}
-	without := appendDiagRequest(nil, testSeq, TCP6, q)
-	if n := binary.NativeEndian.Uint32(with); len(with) != bare+20 || int(n) != len(with) {
-		t.Fatalf("%d bytes, nlmsg_len %d; want %d", len(with), n, bare+20)
-	}
-	if !bytes.Equal(with[4:bare], without[4:]) {
-		t.Errorf("with a filter the request itself is\n%v, without\n%v", with[4:bare], without[4:])
-	}
-	if want := appendPortFilter(nil, Port(80), PortRange{}); !bytes.Equal(with[bare:], want) {
-		t.Errorf("the request ends in %v, want %v", with[bare:], want)
+	for name, tables := range map[string][]Table{"one table": {TCP6}, "both of TCP": tcpTables} {
+		t.Run(name, func(t *testing.T) {
+			q := Query{States: States(StateListen)}
+			without := appendDiagRequest(nil, testSeq, tables, q)
+			q.LocalPorts = Port(80)
+			with := appendDiagRequest(nil, testSeq, tables, q)
+			bare := len(without)
+			if n := binary.NativeEndian.Uint32(with); len(with) != bare+20 || int(n) != len(with) {
+				t.Fatalf("%d bytes, nlmsg_len %d; want %d", len(with), n, bare+20)
+			}
+			if !bytes.Equal(with[4:bare], without[4:]) {
+				t.Errorf("with a filter the request itself is\n%v, without\n%v", with[4:bare], without[4:])
+			}
+			if want := appendPortFilter(nil, Port(80), PortRange{}); !bytes.Equal(with[bare:], want) {
+				t.Errorf("the request ends in %v, want %v", with[bare:], want)
+			}
+		})
 	}
 }
 
@@ -90,8 +94,8 @@ var filtered = Query{LocalPorts: PortRange{1024, 49151}, RemotePorts: PortRange{
 // TestDiagRequestAllocations shows that a request costs no allocation when the
 // buffer of the one before is at hand.
 func TestDiagRequestAllocations(t *testing.T) {
-	b := appendDiagRequest(nil, testSeq, TCP4, filtered)
-	if n := testing.AllocsPerRun(100, func() { b = appendDiagRequest(b[:0], testSeq, TCP4, filtered) }); n != 0 {
+	b := appendDiagRequest(nil, testSeq, tcpTables, filtered)
+	if n := testing.AllocsPerRun(100, func() { b = appendDiagRequest(b[:0], testSeq, tcpTables, filtered) }); n != 0 {
 		t.Errorf("a request allocates %v times", n)
 	}
 }
@@ -100,6 +104,6 @@ func BenchmarkDiagRequest(b *testing.B) {
 	var req []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		req = appendDiagRequest(req[:0], testSeq, TCP4, filtered)
+		req = appendDiagRequest(req[:0], testSeq, tcpTables, filtered)
 	}
 }

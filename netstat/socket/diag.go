@@ -13,12 +13,13 @@ import (
 // are in the host's byte order but for ports and addresses.
 const (
 	nlmsghdrLen = 16 // struct nlmsghdr
-	reqV2Len    = 56 // struct inet_diag_req_v2
+	sockidLen   = 48 // struct inet_diag_sockid
 	diagMsgLen  = 72 // struct inet_diag_msg
 
 	nlmsgError = 2 // NLMSG_ERROR
 	nlmsgDone  = 3 // NLMSG_DONE
 
+	tcpdiagGetsock   = 18 // TCPDIAG_GETSOCK
 	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
 
 	nlmFRequest = 0x1   // NLM_F_REQUEST
@@ -34,30 +35,46 @@ const (
 
 var errTruncated = errors.New("truncated sock_diag message")
 
-// appendDiagRequest appends the request for a dump of what q wants of one table.
-// It asks for no extensions, so that the kernel writes little more than
-// inet_diag_msg for a socket.
-func appendDiagRequest(b []byte, seq uint32, t Table, q Query) []byte {
-	family := byte(afInet)
-	if t.IPv6() {
-		family = afInet6
-	}
+// appendDiagRequest appends the request for a dump of what q wants of one table,
+// or of both tables of TCP. It asks for no extensions, so that the kernel writes
+// little more than inet_diag_msg for a socket.
+func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
+	start, protocol := len(b), tables[0].Protocol()
 	mask := uint32(allStates)
-	if q.States != 0 && t.Protocol() == TCP {
+	if q.States != 0 && protocol == TCP {
 		mask = uint32(q.States) & allStates
 		if q.States.Has(StateSynRecv) {
 			mask |= 1 << 12 // TCP_NEW_SYN_RECV: where the kernel keeps most of them
 		}
 	}
-	start := len(b)
+	kind := uint16(sockDiagByFamily)
+	if len(tables) > 1 {
+		// The interface from before Linux 3.3, which the kernel keeps, and its
+		// only request that is not for one IP version (net/ipv4/inet_diag.c,
+		// inet_diag_dump_compat).
+		kind = tcpdiagGetsock
+	}
 	b = binary.NativeEndian.AppendUint32(b, 0) // nlmsg_len: see below
-	b = binary.NativeEndian.AppendUint16(b, sockDiagByFamily)
+	b = binary.NativeEndian.AppendUint16(b, kind)
 	b = binary.NativeEndian.AppendUint16(b, nlmFRequest|nlmFDump)
 	b = binary.NativeEndian.AppendUint32(b, seq)
 	b = binary.NativeEndian.AppendUint32(b, 0) // nlmsg_pid: the kernel knows
-	b = append(b, family, byte(t.Protocol()), 0, 0)
-	b = binary.NativeEndian.AppendUint32(b, mask)
-	b = append(b, make([]byte, reqV2Len-8)...) // struct inet_diag_sockid: any
+
+	var anySocket [sockidLen]byte
+	if kind == tcpdiagGetsock { // struct inet_diag_req
+		b = append(b, 0, 0, 0, 0) // idiag_family, which does not matter, to idiag_ext
+		b = append(b, anySocket[:]...)
+		b = binary.NativeEndian.AppendUint32(b, mask)
+		b = binary.NativeEndian.AppendUint32(b, 0) // idiag_dbs
+	} else { // struct inet_diag_req_v2
+		family := byte(afInet)
+		if tables[0].IPv6() {
+			family = afInet6
+		}
+		b = append(b, family, byte(protocol), 0, 0)
+		b = binary.NativeEndian.AppendUint32(b, mask)
+		b = append(b, anySocket[:]...)
+	}
 	b = appendPortFilter(b, q.LocalPorts, q.RemotePorts)
 	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	return b
@@ -79,7 +96,7 @@ func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) er
 
 		switch {
 		case !ours: // left over from a dump that was given up
-		case kind == sockDiagByFamily:
+		case kind == sockDiagByFamily, kind == tcpdiagGetsock:
 			if len(msg) < diagMsgLen {
 				return false, errTruncated
 			}

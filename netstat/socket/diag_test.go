@@ -143,7 +143,7 @@ func TestDiagRequest(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := appendDiagRequest(nil, testSeq, tt.table, Query{States: tt.states})
+			b := appendDiagRequest(nil, testSeq, []Table{tt.table}, Query{States: tt.states})
 			if len(b) != 72 || binary.NativeEndian.Uint32(b) != 72 {
 				t.Fatalf("%d bytes, nlmsg_len %d; want 72", len(b), binary.NativeEndian.Uint32(b))
 			}
@@ -152,6 +152,21 @@ func TestDiagRequest(t *testing.T) {
 					b[16], b[17], binary.NativeEndian.Uint32(b[20:]), tt.family, tt.protocol, tt.mask)
 			}
 		})
+	}
+}
+
+// TestDiagRequestBoth has the request for both tables of TCP, which is of another
+// layout: struct inet_diag_req, with idiag_states at 52.
+func TestDiagRequestBoth(t *testing.T) {
+	for states, mask := range map[StateSet]uint32{0: 0x1ffe, States(StateListen): 1 << 10, States(StateSynRecv): 1<<3 | 1<<12} {
+		b := appendDiagRequest(nil, testSeq, tcpTables, Query{States: states})
+		if len(b) != 76 || binary.NativeEndian.Uint32(b) != 76 || binary.NativeEndian.Uint16(b[4:]) != 18 {
+			t.Fatalf("%d bytes, nlmsg_len %d, nlmsg_type %d; want 76, 76, TCPDIAG_GETSOCK (18)",
+				len(b), binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint16(b[4:]))
+		}
+		if got := binary.NativeEndian.Uint32(b[16+52:]); got != mask {
+			t.Errorf("states %#x, want %#x", got, mask)
+		}
 	}
 }
 

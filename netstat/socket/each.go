@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -50,19 +51,45 @@ func (errs TableErrors) Protocol(p Protocol) bool {
 	return slices.ContainsFunc(errs, func(e TableError) bool { return e.Table.Protocol() == p })
 }
 
+// orNil gives no error where there is none.
+func (errs TableErrors) orNil() error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
 // TableError is why a table could not be read.
 type TableError struct {
 	Table Table
 	Err   error
 }
 
-// tableReader reads one table.
-type tableReader func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error
+// tableReader reads tables that its source has in one piece.
+type tableReader func(ctx context.Context, tables []Table, q Query, fn func(*Socket) error) error
 
-// eachTable reads the tables of q in turn. A table that cannot be read does not
-// keep the others from being read. fn is given what q wants, whatever read
-// filters or does not.
-func eachTable(ctx context.Context, q Query, fn func(*Socket) error, read tableReader) error {
+// single makes a tableReader of a source that has each table by itself.
+func single(read func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error) tableReader {
+	return func(ctx context.Context, tables []Table, q Query, fn func(*Socket) error) error {
+		var errs TableErrors
+		for _, t := range tables {
+			err := read(ctx, t, q, fn)
+			if callerError(err) != nil {
+				return err
+			}
+			if err != nil {
+				errs = append(errs, TableError{t, err})
+			}
+		}
+		return errs.orNil()
+	}
+}
+
+// eachTable reads the tables of q, cut into pieces, in turn. A piece that cannot
+// be read does not keep the others from being read. An error of read is that of
+// every table in the piece, unless it is TableErrors. fn is given what q wants,
+// whatever read filters or does not.
+func eachTable(ctx context.Context, q Query, fn func(*Socket) error, pieces func([]Table) iter.Seq[[]Table], read tableReader) error {
 	if err := q.check(); err != nil {
 		return err
 	}
@@ -76,20 +103,24 @@ func eachTable(ctx context.Context, q Query, fn func(*Socket) error, read tableR
 		}
 	}
 	var errs TableErrors
-	for _, t := range q.tables() {
+	for tables := range pieces(q.tables()) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		err := read(ctx, t, q, fn)
+		err := read(ctx, tables, q, fn)
 		if caller := callerError(err); caller != nil {
 			return caller
 		}
-		if err != nil {
-			errs = append(errs, TableError{t, err})
+		if some, ok := err.(TableErrors); ok {
+			errs = append(errs, some...)
+		} else if err != nil {
+			for _, t := range tables {
+				errs = append(errs, TableError{t, err})
+			}
 		}
 	}
-	if len(errs) > 0 {
-		return errs
-	}
-	return nil
+	return errs.orNil()
 }
+
+// oneByOne has each table be a piece.
+func oneByOne(tables []Table) iter.Seq[[]Table] { return slices.Chunk(tables, 1) }

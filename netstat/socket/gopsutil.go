@@ -33,7 +33,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 		byTable[t] = append(byTable[t], &conns[i])
 	}
 	var known seen
-	return eachTable(ctx, q, fn, func(_ context.Context, t Table, _ Query, fn func(*Socket) error) error {
+	return eachTable(ctx, q, fn, oneByOne, single(func(_ context.Context, t Table, _ Query, fn func(*Socket) error) error {
 		known.reset()
 		for _, c := range byTable[t] {
 			var s Socket
@@ -50,7 +50,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 func gopsutilTable(c *net.ConnectionStat) Table {

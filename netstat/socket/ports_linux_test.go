@@ -22,7 +22,8 @@ type countingConn struct {
 func (c countingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	for rest := b[:max(n, 0)]; len(rest) >= nlmsghdrLen; {
-		if binary.NativeEndian.Uint16(rest[4:]) == sockDiagByFamily {
+		switch binary.NativeEndian.Uint16(rest[4:]) {
+		case sockDiagByFamily, tcpdiagGetsock:
 			*c.sockets++
 		}
 		length := int(binary.NativeEndian.Uint32(rest))

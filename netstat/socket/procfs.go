@@ -28,7 +28,7 @@ func newProcfs(root string) *procfs { return &procfs{root: root} }
 func (*procfs) Close() error { return nil }
 
 func (p *procfs) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
-	return eachTable(ctx, q, fn, p.each)
+	return eachTable(ctx, q, fn, oneByOne, single(p.each))
 }
 
 // each reads one table. A kernel without IPv6 has no files for it, which is no

@@ -32,7 +32,8 @@ type Source interface {
 // its decoding, which is more than half of what a socket costs. The other
 // sources read everything and drop what is not wanted.
 type Query struct {
-	// Tables are read in the order given; none stands for all four.
+	// Tables are read in the order given; none stands for all four. Netlink
+	// reads both tables of TCP at once, where the first of them stands.
 	Tables []Table
 	// States keeps only TCP sockets in these states; empty is all. UDP sockets
 	// are not filtered.
