@@ -21,6 +21,25 @@ const (
 	envPrefix   = "ENV_INPUT_NETSTAT_"
 )
 
+// LoadWithEnv gives the configuration of a program: that of the file, or one
+// with the defaults where path is empty, each with the environment applied. See
+// [LoadFile] and [Config.ApplyEnv].
+func LoadWithEnv(path string, lookup func(string) (string, bool)) ([]Config, error) {
+	configs := []Config{DefaultConfig()}
+	if path != "" {
+		var err error
+		if configs, err = LoadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	for i := range configs {
+		if err := configs[i].ApplyEnv(lookup); err != nil {
+			return nil, err
+		}
+	}
+	return configs, nil
+}
+
 // ApplyEnv overrides the configuration by the environment, which lookup gives,
 // os.LookupEnv as a rule: the interval; the groups, by one of those ports
 // without tags; tags one by one. A variable that is empty counts as not set. A

@@ -3,6 +3,8 @@ package netstat_test
 import (
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -97,16 +99,45 @@ func TestApplyEnv(t *testing.T) {
 	}
 }
 
-// Without a file, the environment completes the defaults.
-func TestApplyEnvToDefaults(t *testing.T) {
+func TestLoadWithEnv(t *testing.T) {
 	t.Parallel()
-	c := netstat.DefaultConfig()
-	if err := c.ApplyEnv(lookupIn(map[string]string{envAddrPorts: `["80"]`, envTags: "tag1=value1"})); err != nil {
+	path := filepath.Join(t.TempDir(), "netstat.conf")
+	const text = "[[inputs.netstat]]\n[[inputs.netstat]]\ninterval = \"1m\"\npid = false\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	checkConfigs(t, []netstat.Config{c}, []netstat.Config{
-		defaultsWith(withGroups(netstat.Group{Ports: []string{"80"}}), withTags(map[string]string{"tag1": "value1"})),
-	})
+	byEnv := func(c *netstat.Config) {
+		c.Groups, c.Tags = []netstat.Group{{Ports: []string{"80"}}}, map[string]string{"tag1": "value1"}
+	}
+	tests := []struct {
+		name string
+		path string
+		want []netstat.Config
+	}{
+		{"no file", "", []netstat.Config{defaultsWith(byEnv)}},
+		{"each block of a file", path, []netstat.Config{
+			defaultsWith(byEnv),
+			defaultsWith(byEnv, func(c *netstat.Config) { c.Interval, c.PID = time.Minute, false }),
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := netstat.LoadWithEnv(tt.path, lookupIn(map[string]string{envAddrPorts: `["80"]`, envTags: "tag1=value1"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkConfigs(t, got, tt.want)
+			// What is wrong with the environment is wrong once, however many blocks there are.
+			_, err = netstat.LoadWithEnv(tt.path, lookupIn(map[string]string{envTags: "tag1"}))
+			if errs := unjoin(err); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "environment: "+envTags) {
+				t.Errorf("the error is %v, want one about %s", err, envTags)
+			}
+		})
+	}
+	if _, err := netstat.LoadWithEnv(path+".missing", lookupIn(nil)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such file: the error is %v, want os.ErrNotExist", err)
+	}
 }
 
 // The Config may be a copy of one that is used elsewhere: what they share must

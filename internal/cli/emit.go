@@ -138,31 +138,25 @@ type block struct {
 // configs gives the blocks to run, from the file or the flags, the environment
 // applied.
 func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
-	configs := []netstat.Config{netstat.DefaultConfig()}
 	byFlags := len(f.ports)+len(f.portsMatch) > 0
 	for _, name := range []string{"ports", "ports-match"} {
 		if cmd.Flags().Changed(name) && !byFlags {
 			return nil, fmt.Errorf(`--%s "": give ports, such as 80,443, or leave the flag out`, name)
 		}
 	}
-	if f.config != "" {
-		if byFlags {
-			return nil, errors.New("--ports and --ports-match are for use without --config; add the ports to the file")
-		}
-		var err error
-		if configs, err = netstat.LoadFile(f.config); err != nil {
-			return nil, err
-		}
+	if f.config != "" && byFlags {
+		return nil, errors.New("--ports and --ports-match are for use without --config; add the ports to the file")
 	}
 	groups, err := f.groups()
 	if err != nil {
 		return nil, err
 	}
+	configs, err := netstat.LoadWithEnv(f.config, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
 	for i := range configs {
 		c := &configs[i]
-		if err := c.ApplyEnv(os.LookupEnv); err != nil {
-			return nil, err
-		}
 		if byFlags {
 			c.Groups = groups
 		}

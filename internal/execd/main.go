@@ -76,18 +76,12 @@ func Main(args []string, stderr io.Writer) int {
 // load makes the input of the file's blocks, or of one with the defaults where
 // there is no file, the environment applied.
 func load(file string, log *logger) (*blocks, error) {
-	configs := []netstat.Config{netstat.DefaultConfig()}
-	if file != "" {
-		var err error
-		if configs, err = netstat.LoadFile(file); err != nil {
-			return nil, err
-		}
+	configs, err := netstat.LoadWithEnv(file, os.LookupEnv)
+	if err != nil {
+		return nil, err
 	}
 	input := &blocks{log: log}
 	for _, c := range configs {
-		if err := c.ApplyEnv(os.LookupEnv); err != nil {
-			return nil, err
-		}
 		c.Warn = log.warn
 		collector, err := netstat.New(c)
 		if err != nil {
