@@ -31,7 +31,7 @@ func newConfig() *cobra.Command {
 			entries := 0
 			for _, c := range configs {
 				for _, w := range c.Warnings() {
-					newLogger(cmd.ErrOrStderr()).warn(w)
+					newLogger(cmd.ErrOrStderr()).Warn(w)
 				}
 				for _, g := range c.Groups {
 					entries += len(g.Entries())

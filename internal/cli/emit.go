@@ -81,7 +81,7 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 		}
 	}()
 	for _, c := range configs {
-		c.Warn = log.warnOnce
+		c.Warn = log.WarnOnce
 		collector, err := netstat.New(c)
 		if err != nil {
 			return &usageError{err}
@@ -117,7 +117,7 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 					return err
 				}
 				if err != nil {
-					log.error(err) // the next round may do
+					log.Error(err) // the next round may do
 				}
 				return nil
 			})

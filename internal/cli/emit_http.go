@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
 
@@ -43,14 +44,14 @@ func isURL(output string) bool {
 }
 
 // openHTTP opens a write URL.
-func (f *emitFlags) openHTTP(url string, enc *emit.Encoder, log *logger) (emit.Output, error) {
+func (f *emitFlags) openHTTP(url string, enc *emit.Encoder, log *logger.Logger) (emit.Output, error) {
 	if f.http.bufferLimit <= 0 {
 		return nil, fmt.Errorf("--buffer-limit %d: give a number of rows above zero", f.http.bufferLimit)
 	}
 	o := emit.HTTPOptions{
 		Token:       f.http.token(),
 		BufferLimit: f.http.bufferLimit,
-		Warn:        log.warn,
+		Warn:        log.Warn,
 		UserAgent:   "l4stat/" + version(),
 	}
 	if f.once {

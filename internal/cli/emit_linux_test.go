@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/l4stat/l4stat/internal/testhost"
@@ -82,43 +78,6 @@ func TestEmitPorts(t *testing.T) {
 	})
 }
 
-// denySockDiag makes the kernel refuse to open NETLINK_SOCK_DIAG to this thread
-// and to the processes that it starts.
-func denySockDiag() error {
-	const (
-		nr       = 0  // offsetof(struct seccomp_data, nr)
-		domain   = 16 // args[0]: its low word, on a little-endian machine
-		protocol = 32 // args[2]
-		deny     = uint32(unix.SECCOMP_RET_ERRNO) | uint32(unix.EPERM)
-	)
-	program, err := bpf.Assemble([]bpf.Instruction{
-		bpf.LoadAbsolute{Off: nr, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.SYS_SOCKET, SkipTrue: 5},
-		bpf.LoadAbsolute{Off: domain, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.AF_NETLINK, SkipTrue: 3},
-		bpf.LoadAbsolute{Off: protocol, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.NETLINK_SOCK_DIAG, SkipTrue: 1},
-		bpf.RetConstant{Val: deny},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW},
-	})
-	if err != nil {
-		return err
-	}
-	filter := make([]unix.SockFilter, len(program))
-	for i, in := range program {
-		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	fprog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&fprog)))
-	if errno != 0 {
-		return os.NewSyscallError("seccomp", errno)
-	}
-	return nil
-}
-
 // TestEmitWithoutSockDiag has seccomp refuse sock_diag.
 func TestEmitWithoutSockDiag(t *testing.T) {
 	if !testhost.Enter(t) {
@@ -140,45 +99,26 @@ func TestEmitWithoutSockDiag(t *testing.T) {
 		t.Fatalf("with sock_diag there are %d rows, want 6:\n%s", len(want), stdout)
 	}
 
-	start := func(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer, error) {
-		cmd := program(t, nil, args...)
-		var out, diag bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &diag
-		// The filter is the thread's for good, so the thread ends with it.
-		result := make(chan error)
-		go func() {
-			runtime.LockOSThread()
-			err := denySockDiag()
-			if err == nil {
-				err = cmd.Run()
-			}
-			result <- err
-		}()
-		return cmd, &out, &diag, <-result
+	testhost.DenySockDiag(t)
+	stdout, stderr, code = run(t, nil, args...)
+	if got := withoutTime(parse(t, stdout)); code != exitDone || !reflect.DeepEqual(got, want) {
+		t.Errorf("without sock_diag: exit code %d, the rows are\n%v\nwant\n%v", code, got, want)
 	}
-	_, out, diag, err := start(args...)
-	if err != nil {
-		t.Fatalf("without sock_diag: %v\n%s", err, diag)
-	}
-	if got := withoutTime(parse(t, out.String())); !reflect.DeepEqual(got, want) {
-		t.Errorf("without sock_diag the rows are\n%v\nwant\n%v", got, want)
-	}
-	if text := diag.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "warning: ") || !strings.Contains(text, "/proc/net") || !strings.Contains(text, "operation not permitted") {
-		t.Errorf("without sock_diag standard error has %q, want one warning with what is read instead and why", text)
+	if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "warning: ") || !strings.Contains(stderr, "/proc/net") || !strings.Contains(stderr, "operation not permitted") {
+		t.Errorf("without sock_diag standard error has %q, want one warning with what is read instead and why", stderr)
 	}
 
 	// Several blocks have one warning.
-	_, _, diag, err = start("emit", "--once", "--config", configFile(t, "[[inputs.netstat]]\n[[inputs.netstat]]\n"))
-	if err != nil || strings.Count(diag.String(), "\n") != 1 {
-		t.Errorf("two blocks without sock_diag: %v, standard error %q; want one warning", err, diag)
+	_, stderr, code = run(t, nil, "emit", "--once", "--config", configFile(t, "[[inputs.netstat]]\n[[inputs.netstat]]\n"))
+	if code != exitDone || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("two blocks without sock_diag: exit code %d, standard error %q; want one warning", code, stderr)
 	}
 
 	// Asked for by name, it is not replaced.
 	config := configFile(t, "[[inputs.netstat]]\nsource = \"netlink\"\n")
-	_, out, diag, err = start("emit", "--once", "--config", config)
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed || out.Len() > 0 || !strings.Contains(diag.String(), "operation not permitted") {
-		t.Errorf("source = netlink without sock_diag: %v, output %q, standard error %q", err, out, diag)
+	stdout, stderr, code = run(t, nil, "emit", "--once", "--config", config)
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "operation not permitted") {
+		t.Errorf("source = netlink without sock_diag: exit code %d, output %q, standard error %q", code, stdout, stderr)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
@@ -16,7 +17,7 @@ import (
 type outputs struct {
 	mu  sync.Mutex
 	all []output
-	log *logger
+	log *logger.Logger
 }
 
 type output struct {
@@ -29,7 +30,7 @@ type output struct {
 var errNobodyReads = errors.New("nobody reads standard output")
 
 // open opens the outputs. One that cannot be opened is a mistake of usage.
-func (f *emitFlags) open(stdout io.Writer, tags map[string]string, log *logger) (*outputs, error) {
+func (f *emitFlags) open(stdout io.Writer, tags map[string]string, log *logger.Logger) (*outputs, error) {
 	precision := emit.Precision(f.precision)
 	if _, err := emit.NewEncoder(precision, nil); err != nil {
 		return nil, usage("--precision: %w", err)
@@ -45,7 +46,7 @@ func (f *emitFlags) open(stdout io.Writer, tags map[string]string, log *logger) 
 	return out, nil
 }
 
-func (f *emitFlags) openOne(name string, stdout io.Writer, p emit.Precision, tags map[string]string, log *logger) (emit.Output, error) {
+func (f *emitFlags) openOne(name string, stdout io.Writer, p emit.Precision, tags map[string]string, log *logger.Logger) (emit.Output, error) {
 	enc, err := emit.NewEncoder(p, tags)
 	if err != nil {
 		return nil, fmt.Errorf("--tag or --host: %w", err)
@@ -81,7 +82,7 @@ func (o *outputs) gather(ctx context.Context, c *netstat.Collector) error {
 		writeErr := to.Write(ctx, metrics)
 		if errors.Is(writeErr, errReaderGone) {
 			if len(o.all) > 1 {
-				o.log.warn("what reads standard output has gone away; the other outputs go on")
+				o.log.Warn("what reads standard output has gone away; the other outputs go on")
 			}
 			return true
 		}

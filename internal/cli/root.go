@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/l4stat/l4stat/internal/logger"
 )
 
 // The exit codes.
@@ -59,7 +61,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		case o = <-ended:
 		case <-time.After(grace):
 			// Nothing ends a write to a pipe that nobody reads.
-			log.error(fmt.Errorf("still writing %v after the signal to end; what was not written is lost", grace))
+			log.Error(fmt.Errorf("still writing %v after the signal to end; what was not written is lost", grace))
 			return exitFailed
 		}
 	}
@@ -69,13 +71,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err == nil, err == errReaderGone:
 		return exitDone
 	case errors.As(err, &usage):
-		log.error(err)
+		log.Error(err)
 		return exitUsage
 	case !running: // cobra did not accept the command line
-		log.error(fmt.Errorf("%w; see %s --help", err, o.cmd.CommandPath()))
+		log.Error(fmt.Errorf("%w; see %s --help", err, o.cmd.CommandPath()))
 		return exitUsage
 	default:
-		log.error(err)
+		log.Error(err)
 		return exitFailed
 	}
 }
@@ -114,6 +116,9 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newEmit(), newConfig())
 	return root
 }
+
+// newLogger is for diagnostics, which go to standard error.
+func newLogger(w io.Writer) *logger.Logger { return logger.New(w, "l4stat: warning: ", "l4stat: ") }
 
 // noArgs is cobra.NoArgs with the suggestions on the same line.
 func noArgs(cmd *cobra.Command, args []string) error {

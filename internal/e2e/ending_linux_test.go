@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/l4stat/l4stat/internal/peers"
+	"github.com/l4stat/l4stat/internal/testhost"
 )
 
 // TestShimEnds has the shim end cleanly: by SIGTERM, by SIGINT, when its standard
@@ -174,6 +175,26 @@ func TestShimBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	peers.Until(t, "the other block gathers when asked", func() bool { return count("seldom") == 2 })
+}
+
+// TestShimWithoutSockDiag has seccomp refuse sock_diag: several blocks have one
+// warning.
+func TestShimWithoutSockDiag(t *testing.T) {
+	t.Parallel()
+	shim := peers.Ours(t, "./cmd/telegraf-netstat")
+	const block = "[[inputs.netstat]]\ninterval = \"1h\"\n"
+	cmd := exec.Command(shim, "--config", file(t, "netstat.conf", block+block))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	testhost.DenySockDiag(t)
+	p := peers.Start(t, cmd)
+	peers.Until(t, "both blocks have gathered", func() bool { return strings.Count(p.Log(), "netstat,ip_version=") == 2*2 })
+	if log := p.Log(); strings.Count(log, "\n") != 2*2+1 || strings.Count(log, "W! reading /proc/net instead of sock_diag") != 1 {
+		t.Errorf("wrote\n%s\nwant one warning beside the rows", log)
+	}
 }
 
 // TestShimUsage has mistakes end the shim with exit code 2 and one line that

@@ -9,6 +9,7 @@ import (
 
 	"github.com/influxdata/telegraf"
 
+	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/internal/poll"
 	"github.com/l4stat/l4stat/netstat"
 	plugin "github.com/l4stat/l4stat/netstat/telegraf"
@@ -19,7 +20,7 @@ import (
 // only when it asks.
 type blocks struct {
 	all []block
-	log *logger
+	log *logger.Logger
 
 	acc     telegraf.Accumulator
 	ctx     context.Context
@@ -79,7 +80,7 @@ func (b *blocks) gather(one *block) {
 	metrics, err := one.collector.Gather(b.ctx)
 	plugin.Add(b.acc, metrics)
 	if err != nil && b.ctx.Err() == nil {
-		b.log.error(err)
+		b.log.Error(err)
 	}
 }
 
@@ -89,7 +90,7 @@ func (b *blocks) Stop() {
 	b.running.Wait()
 	for _, one := range b.all {
 		if err := one.collector.Close(); err != nil {
-			b.log.error(err)
+			b.log.Error(err)
 		}
 	}
 }

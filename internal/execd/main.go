@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/influxdata/telegraf/plugins/common/shim"
 
+	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/netstat"
 )
 
@@ -38,7 +38,8 @@ Without FILE it has one block with the defaults. The environment variables
 // Main runs the program with args, without its name, and gives the exit code.
 // Standard input and output are the process's: the shim reads and writes those.
 func Main(args []string, stderr io.Writer) int {
-	log := &logger{w: stderr}
+	// Telegraf's execd reads the level from the beginning of a line.
+	log := logger.New(stderr, "W! ", "E! ")
 	flags := flag.NewFlagSet("telegraf-netstat", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	config := flags.String("config", "", "")
@@ -51,23 +52,23 @@ func Main(args []string, stderr io.Writer) int {
 		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if err != nil {
-		log.error(fmt.Errorf("%w; see telegraf-netstat --help", err))
+		log.Error(fmt.Errorf("%w; see telegraf-netstat --help", err))
 		return exitUsage
 	}
 
 	input, err := load(*config, log)
 	if err != nil {
-		log.error(err)
+		log.Error(err)
 		return exitUsage
 	}
 	s := shim.New()
 	if err := s.AddInput(input); err != nil {
-		log.error(err)
+		log.Error(err)
 		return exitUsage
 	}
 	// The shim's own polling has one interval for all; each block has its own.
 	if err := s.Run(shim.PollIntervalDisabled); err != nil {
-		log.error(err)
+		log.Error(err)
 		return exitFailed
 	}
 	return exitDone
@@ -75,14 +76,14 @@ func Main(args []string, stderr io.Writer) int {
 
 // load makes the input of the file's blocks, or of one with the defaults where
 // there is no file, the environment applied.
-func load(file string, log *logger) (*blocks, error) {
+func load(file string, log *logger.Logger) (*blocks, error) {
 	configs, err := netstat.LoadWithEnv(file, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
 	input := &blocks{log: log}
 	for _, c := range configs {
-		c.Warn = log.warn
+		c.Warn = log.WarnOnce
 		collector, err := netstat.New(c)
 		if err != nil {
 			return nil, err
@@ -90,18 +91,4 @@ func load(file string, log *logger) (*blocks, error) {
 		input.all = append(input.all, block{collector, c.Interval})
 	}
 	return input, nil
-}
-
-// logger writes lines as Telegraf's execd reads them: the first letter is the
-// level at which they show in Telegraf's log.
-type logger struct{ w io.Writer }
-
-func (l *logger) warn(message string) { l.lines("W! ", message) }
-func (l *logger) error(err error)     { l.lines("E! ", err.Error()) }
-
-// lines cannot report that standard error is closed, there being nowhere left.
-func (l *logger) lines(level, text string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		_, _ = io.WriteString(l.w, level+line+"\n")
-	}
 }
