@@ -7,9 +7,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/l4stat/l4stat/internal/peers"
 )
 
 // sinkMarker is the environment variable that makes the test binary a server
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, sink(file))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(peers.Main(m))
 }
 
 // sink listens where InfluxDB does, and appends each request to the file.
@@ -49,7 +50,7 @@ func sink(file string) error {
 	}))
 }
 
-// read gives a file of this folder.
+// read gives a file, by its path from this folder.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -70,13 +71,11 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// build builds a program of this module at a path, as it is given to a host:
-// linked to nothing.
-func build(t *testing.T, command, path string) {
+// install copies a program to a path, and makes its folders.
+func install(t *testing.T, program, path string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../cmd/"+command)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", command, err, out)
+	write(t, path, read(t, program))
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -71,7 +71,8 @@ func TestUnitRuns(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")
 	system := filepath.Join(root, "etc/systemd/system")
-	build(t, "l4stat", filepath.Join(root, "usr/local/bin/l4stat"))
+	install(t, peers.Ours(t, "./cmd/l4stat"), filepath.Join(root, "usr/local/bin/l4stat"))
+	install(t, "/proc/self/exe", filepath.Join(root, "usr/local/bin/sink"))
 	write(t, filepath.Join(system, "l4stat.service"), read(t, unit))
 	write(t, filepath.Join(system, "l4stat.service.d/log.conf"), "[Service]\nStandardError=append:/out/l4stat.log\n")
 	// Process 1 listens, as root.
@@ -79,13 +80,6 @@ func TestUnitRuns(t *testing.T) {
 	write(t, filepath.Join(system, "other.service"), "[Service]\nExecStart=/bin/true\n")
 	write(t, filepath.Join(root, "etc/l4stat/netstat.conf"), "[[inputs.netstat]]\n  [[inputs.netstat.addr_ports]]\n    ports = [\"80\"]\n")
 	write(t, filepath.Join(root, "etc/l4stat/environment"), "L4STAT_OUTPUT=/var/log/l4stat/netstat.lp\n")
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "usr/local/bin/sink"), self, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	write(t, filepath.Join(system, "sink.service"), "[Unit]\nDefaultDependencies=no\n[Service]\nEnvironment="+sinkMarker+"=/out/requests\nExecStart=/usr/local/bin/sink\n")
 	write(t, filepath.Join(dir, "check.sh"), read(t, "testdata/check.sh"))
 

@@ -17,8 +17,7 @@ func TestTelegrafSnippet(t *testing.T) {
 	telegraf := peers.BuildTelegraf(t)
 	influx := peers.StartInflux(t, peers.BuildInfluxd(t))
 	dir := t.TempDir()
-	shim := filepath.Join(dir, "telegraf-netstat")
-	build(t, "telegraf-netstat", shim)
+	shim := peers.Ours(t, "./cmd/telegraf-netstat")
 	config := filepath.Join(dir, "netstat.conf")
 	write(t, config, strings.Replace(read(t, "../sample.conf"), `interval = "10s"`, `interval = "1s"`, 1))
 

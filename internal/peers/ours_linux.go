@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// Ours builds a program of this module, such as "./cmd/l4stat". Like the others
-// it is to be called before testhost.Enter; the child finds it built.
+// Ours builds a program of this module, such as "./cmd/l4stat", and gives its
+// path. Like the others it is to be called before testhost.Enter; the child finds
+// it built.
 func Ours(t testing.TB, pkg string) string {
 	t.Helper()
 	return once(t, pkg, func(program string) {
@@ -118,6 +119,9 @@ func goTool(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
+	// What is built is linked to nothing, as Telegraf's releases are, and runs in
+	// any root.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var diag strings.Builder
 	cmd.Stderr = &diag
 	out, err := cmd.Output()
