@@ -64,8 +64,9 @@ type Group struct {
 	Side string `toml:"side"`
 	// Tags are added to the group's rows.
 	Tags map[string]string `toml:"tags"`
-
-	env string // the environment variable that made the group, if one did
+	// Origin is the environment variable or the flag that made the group, if one
+	// did. Errors and warnings name it instead of a key.
+	Origin string `toml:"-"`
 }
 
 // Entries gives the entries that count: PortsMatch where there are any, which
@@ -198,14 +199,11 @@ func (c *Config) parseGroup(key string, g Group) (group, []error) {
 	if len(g.PortsMatch) > 0 {
 		parse, parsed.key = addrports.ParseMatch, key+".ports_match"
 	}
-	if g.env != "" {
-		parsed.key = g.env
+	remedy := `give at least one, such as ports = ["80"]`
+	if g.Origin != "" {
+		parsed.key, remedy = g.Origin, "give at least one, or leave it out"
 	}
 	if len(texts) == 0 {
-		remedy := `give at least one, such as ports = ["80"]`
-		if g.env != "" {
-			remedy = `give at least one, such as ["80"], or leave the variable empty`
-		}
 		empty := c.problem(parsed.key, "", "the group has no entries; "+remedy)
 		empty.Value = "[]"
 		errs = append(errs, empty)
@@ -276,11 +274,15 @@ func (e *ConfigError) Error() string {
 	return text
 }
 
-// problem makes a ConfigError of the value of key in this block.
+// problem makes a ConfigError of the value of key, which is in this block, an
+// environment variable or a flag.
 func (c *Config) problem(key, value, reason string) *ConfigError {
 	e := &ConfigError{File: c.file, Key: c.table + key, Value: strconv.Quote(value), Reason: reason}
-	if strings.HasPrefix(key, envPrefix) {
+	switch {
+	case strings.HasPrefix(key, envPrefix):
 		e.File, e.Key = environment, key
+	case strings.HasPrefix(key, "--"):
+		e.File, e.Key = "", key
 	}
 	return e
 }

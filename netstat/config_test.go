@@ -222,6 +222,28 @@ func TestWarningsOfFile(t *testing.T) {
 	}
 }
 
+// Of a group that a flag made, the flag is named, also where the rest is from a
+// file.
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	c := fromFile(t)
+	c.Groups = []netstat.Group{
+		{Origin: "--ports", Ports: []string{"80", "10.0.0.1:80"}},
+		{Origin: "--ports-match", PortsMatch: []string{"*:80"}},
+	}
+	want := []string{shadowed("--ports[1]", "10.0.0.1:80"), shadowed("--ports-match[0]", "*:80")}
+	if got := c.Warnings(); !slices.Equal(got, want) {
+		t.Errorf("Warnings() = %q, want %q", got, want)
+	}
+	c.Groups[0].Ports[1], c.Groups[1].PortsMatch = "0", nil
+	err := c.Validate()
+	const wantErr = `--ports[1] = "0": port 0 does not exist; give a port from 1 to 65535
+--ports-match = []: the group has no entries; give at least one, or leave it out`
+	if err == nil || err.Error() != wantErr {
+		t.Errorf("got  %v\nwant %s", err, wantErr)
+	}
+}
+
 // Warnings concern one block: others count the same sockets again.
 func TestWarningsOfBlocks(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,7 @@ func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 		c.Interval = d
 	}
 	if text, _ := lookup(EnvAddrPorts); text != "" {
-		g := Group{env: EnvAddrPorts}
+		g := Group{Origin: EnvAddrPorts}
 		if err := json.Unmarshal([]byte(text), &g.Ports); err != nil {
 			fail(EnvAddrPorts, text, `give a JSON list of strings, such as ["1.1.1.1:80","443"]`)
 		} else {

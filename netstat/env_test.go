@@ -71,9 +71,9 @@ func TestApplyEnv(t *testing.T) {
 		{"other variables", map[string]string{"ENV_INPUT_NETSTAT_INTERVALL": "x", "ENV_INPUT_CPU_INTERVAL": "1s"}, want()},
 		{"interval", map[string]string{envInterval: "30s"}, want(func(c *netstat.Config) { c.Interval = 30 * time.Second })},
 		{"interval of two units", map[string]string{envInterval: "1m30s"}, want(func(c *netstat.Config) { c.Interval = 90 * time.Second })},
-		{"ports", map[string]string{envAddrPorts: `["1.1.1.1:80","443"]`}, want(withGroups(netstat.Group{Ports: []string{"1.1.1.1:80", "443"}}))},
-		{"ports with spaces", map[string]string{envAddrPorts: " [\n\"80\" ] "}, want(withGroups(netstat.Group{Ports: []string{"80"}}))},
-		{"IPv6 as DataKit writes it", map[string]string{envAddrPorts: `["::1:80"]`}, want(withGroups(netstat.Group{Ports: []string{"::1:80"}}))},
+		{"ports", map[string]string{envAddrPorts: `["1.1.1.1:80","443"]`}, want(withGroups(netstat.Group{Origin: envAddrPorts, Ports: []string{"1.1.1.1:80", "443"}}))},
+		{"ports with spaces", map[string]string{envAddrPorts: " [\n\"80\" ] "}, want(withGroups(netstat.Group{Origin: envAddrPorts, Ports: []string{"80"}}))},
+		{"IPv6 as DataKit writes it", map[string]string{envAddrPorts: `["::1:80"]`}, want(withGroups(netstat.Group{Origin: envAddrPorts, Ports: []string{"::1:80"}}))},
 		{"new tags", map[string]string{envTags: "tag3=env3,tag4=env4"},
 			want(withTags(map[string]string{"tag1": "file1", "tag2": "file2", "tag3": "env3", "tag4": "env4"}))},
 		{"tag of the file", map[string]string{envTags: "tag2=env2"}, want(withTags(map[string]string{"tag1": "file1", "tag2": "env2"}))},
@@ -81,7 +81,7 @@ func TestApplyEnv(t *testing.T) {
 		{"equals sign in a tag's value", map[string]string{envTags: "tag1=a=b"}, want(withTags(map[string]string{"tag1": "a=b", "tag2": "file2"}))},
 		{"all", map[string]string{envInterval: "5s", envAddrPorts: `["80"]`, envTags: "tag1=env1"}, want(
 			func(c *netstat.Config) { c.Interval = 5 * time.Second },
-			withGroups(netstat.Group{Ports: []string{"80"}}),
+			withGroups(netstat.Group{Origin: envAddrPorts, Ports: []string{"80"}}),
 			withTags(map[string]string{"tag1": "env1", "tag2": "file2"}))},
 	}
 	for _, tt := range tests {
@@ -107,7 +107,7 @@ func TestLoadWithEnv(t *testing.T) {
 		t.Fatal(err)
 	}
 	byEnv := func(c *netstat.Config) {
-		c.Groups, c.Tags = []netstat.Group{{Ports: []string{"80"}}}, map[string]string{"tag1": "value1"}
+		c.Groups, c.Tags = []netstat.Group{{Origin: envAddrPorts, Ports: []string{"80"}}}, map[string]string{"tag1": "value1"}
 	}
 	tests := []struct {
 		name string
@@ -186,7 +186,7 @@ func TestApplyEnvErrors(t *testing.T) {
 		{"ports as numbers", envAddrPorts, "[80]", "", `"[80]"`, list},
 		{"ports as groups", envAddrPorts, `[{"ports":["80"]}]`, "", `"[{\"ports\":[\"80\"]}]"`, list},
 		{"two lists", envAddrPorts, `["80"] ["443"]`, "", `"[\"80\"] [\"443\"]"`, list},
-		{"no ports", envAddrPorts, "[]", "", "[]", `give at least one, such as ["80"], or leave the variable empty`},
+		{"no ports", envAddrPorts, "[]", "", "[]", "give at least one, or leave it out"},
 		{"null", envAddrPorts, "null", "", "[]", "give at least one"},
 		{"port 0", envAddrPorts, `["80","0"]`, envAddrPorts + "[1]", `"0"`, ports},
 		{"port 65536", envAddrPorts, `["65536"]`, envAddrPorts + "[0]", `"65536"`, ports},

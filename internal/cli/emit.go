@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/poll"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
@@ -138,18 +137,15 @@ type block struct {
 // configs gives the blocks to run, from the file or the flags, the environment
 // applied.
 func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
-	byFlags := len(f.ports)+len(f.portsMatch) > 0
-	for _, name := range []string{"ports", "ports-match"} {
-		if cmd.Flags().Changed(name) && !byFlags {
-			return nil, fmt.Errorf(`--%s "": give ports, such as 80,443, or leave the flag out`, name)
-		}
+	var groups []netstat.Group
+	if cmd.Flags().Changed("ports") {
+		groups = append(groups, netstat.Group{Ports: f.ports, Origin: "--ports"})
 	}
-	if f.config != "" && byFlags {
+	if cmd.Flags().Changed("ports-match") {
+		groups = append(groups, netstat.Group{PortsMatch: f.portsMatch, Origin: "--ports-match"})
+	}
+	if f.config != "" && len(groups) > 0 {
 		return nil, errors.New("--ports and --ports-match are for use without --config; add the ports to the file")
-	}
-	groups, err := f.groups()
-	if err != nil {
-		return nil, err
 	}
 	configs, err := netstat.LoadWithEnv(f.config, os.LookupEnv)
 	if err != nil {
@@ -157,7 +153,7 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 	}
 	for i := range configs {
 		c := &configs[i]
-		if byFlags {
+		if len(groups) > 0 {
 			c.Groups = groups
 		}
 		if cmd.Flags().Changed("interval") {
@@ -168,30 +164,6 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 		}
 	}
 	return configs, nil
-}
-
-// groups makes a group of --ports and one of --ports-match.
-func (f *emitFlags) groups() ([]netstat.Group, error) {
-	var groups []netstat.Group
-	for _, of := range []struct {
-		flag    string
-		entries []string
-		parse   func(string) (addrports.Entry, error)
-		group   netstat.Group
-	}{
-		{"--ports", f.ports, addrports.Parse, netstat.Group{Ports: f.ports}},
-		{"--ports-match", f.portsMatch, addrports.ParseMatch, netstat.Group{PortsMatch: f.portsMatch}},
-	} {
-		for _, text := range of.entries {
-			if _, err := of.parse(text); err != nil {
-				return nil, fmt.Errorf("%s %q: %w", of.flag, text, err)
-			}
-		}
-		if len(of.entries) > 0 {
-			groups = append(groups, of.group)
-		}
-	}
-	return groups, nil
 }
 
 // programTags gives the tags of --host and --tag.

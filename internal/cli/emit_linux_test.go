@@ -76,6 +76,12 @@ func TestEmitPorts(t *testing.T) {
 			t.Errorf("rows are %v, want %v", got, want)
 		}
 	})
+	t.Run("an entry that never matches", func(t *testing.T) {
+		_, stderr, code := run(t, nil, "emit", "--once", "--ports", "80,10.0.0.1:80")
+		if code != exitDone || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, `l4stat: warning: --ports[1] = "10.0.0.1:80": never matches`) {
+			t.Errorf("exit code %d, standard error %q", code, stderr)
+		}
+	})
 }
 
 // TestEmitWithoutSockDiag has seccomp refuse sock_diag.
