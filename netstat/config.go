@@ -78,8 +78,11 @@ func (g *Group) Entries() []string {
 	return g.Ports
 }
 
-// DefaultInterval is how often to gather when the configuration does not say.
-const DefaultInterval = 10 * time.Second
+// The intervals at which to gather.
+const (
+	DefaultInterval = 10 * time.Second // when the configuration does not say
+	MinInterval     = time.Millisecond // less cannot be meant
+)
 
 // The values of Config.IPVersion.
 const (
@@ -170,8 +173,8 @@ func (c *Config) parse() ([]group, error) {
 			errs = append(errs, c.problem(key, value, "give one of "+quoteList(allowed)))
 		}
 	}
-	if c.Interval < 0 {
-		errs = append(errs, c.problem("interval", c.Interval.String(), `give a time above zero, such as "10s"`))
+	if c.Interval != 0 && c.Interval < MinInterval {
+		errs = append(errs, c.problem("interval", c.Interval.String(), longerInterval))
 	}
 	oneOf("ip_version", c.IPVersion, SplitIPVersions, SumIPVersions)
 	oneOf("absent", c.Absent, OmitAbsent, ZeroAbsent)

@@ -90,7 +90,7 @@ func TestValidate(t *testing.T) {
 	good := map[string]netstat.Config{
 		"zero":     {},
 		"defaults": netstat.DefaultConfig(),
-		"options":  {Interval: time.Nanosecond, IPVersion: netstat.SumIPVersions, Absent: netstat.ZeroAbsent},
+		"options":  {Interval: time.Millisecond, IPVersion: netstat.SumIPVersions, Absent: netstat.ZeroAbsent},
 		"side only on the local side": {Groups: []netstat.Group{
 			{Ports: []string{"80"}, Tags: map[string]string{"side": "left"}},
 			{Ports: []string{"80"}, Side: netstat.LocalSide, Tags: map[string]string{"side": "left"}},
@@ -113,7 +113,8 @@ func TestValidate(t *testing.T) {
 		config netstat.Config
 		want   string
 	}{
-		"interval":   {netstat.Config{Interval: -time.Second}, `interval = "-1s": give a time above zero, such as "10s"`},
+		"interval":   {netstat.Config{Interval: -time.Second}, `interval = "-1s": give 1ms or more, such as "10s"`},
+		"short":      {netstat.Config{Interval: time.Millisecond - 1}, `interval = "999.999µs": give 1ms or more, such as "10s"`},
 		"ip_version": {netstat.Config{IPVersion: "both"}, `ip_version = "both": give one of "split", "sum"`},
 		"side":       {netstat.Config{Groups: []netstat.Group{{Ports: []string{"80"}, Side: "peer"}}}, `addr_ports[0].side = "peer": give one of "local", "remote"`},
 		"second group": {netstat.Config{Groups: []netstat.Group{{Ports: []string{"80"}}, {}}},

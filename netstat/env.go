@@ -86,11 +86,14 @@ func parseInterval(text string) (time.Duration, error) {
 	if err != nil {
 		return 0, errors.New(`not a time; give a number and a unit, such as "10s" or "1m"`)
 	}
-	if d <= 0 {
-		return 0, errors.New(`give a time above zero, such as "10s"`)
+	if d < MinInterval {
+		return 0, errors.New(longerInterval)
 	}
 	return d, nil
 }
+
+// longerInterval is the remedy for an interval below MinInterval.
+const longerInterval = `give 1ms or more, such as "10s"`
 
 // parseTags reads "tag1=value1,tag2=value2".
 func parseTags(text string) (map[string]string, error) {

@@ -160,11 +160,11 @@ func TestApplyEnvLeavesCopies(t *testing.T) {
 func TestApplyEnvErrors(t *testing.T) {
 	t.Parallel()
 	const (
-		notTime  = `not a time; give a number and a unit, such as "10s" or "1m"`
-		positive = `give a time above zero, such as "10s"`
-		list     = `give a JSON list of strings, such as ["1.1.1.1:80","443"]`
-		ports    = "give a port from 1 to 65535"
-		pairs    = "is not a tag; give name=value pairs with commas between, such as tag1=value1,tag2=value2"
+		notTime = `not a time; give a number and a unit, such as "10s" or "1m"`
+		longer  = `give 1ms or more, such as "10s"`
+		list    = `give a JSON list of strings, such as ["1.1.1.1:80","443"]`
+		ports   = "give a port from 1 to 65535"
+		pairs   = "is not a tag; give name=value pairs with commas between, such as tag1=value1,tag2=value2"
 	)
 	tests := []struct {
 		name      string
@@ -177,8 +177,9 @@ func TestApplyEnvErrors(t *testing.T) {
 		{"interval without unit", envInterval, "10", "", `"10"`, notTime},
 		{"interval of words", envInterval, "often", "", `"often"`, notTime},
 		{"interval of spaces", envInterval, " ", "", `" "`, notTime},
-		{"interval zero", envInterval, "0s", "", `"0s"`, positive},
-		{"interval negative", envInterval, "-1s", "", `"-1s"`, positive},
+		{"interval zero", envInterval, "0s", "", `"0s"`, longer},
+		{"interval negative", envInterval, "-1s", "", `"-1s"`, longer},
+		{"interval too short", envInterval, "1ns", "", `"1ns"`, longer},
 
 		{"ports without JSON", envAddrPorts, "80,443", "", `"80,443"`, list},
 		{"ports not closed", envAddrPorts, `["80"`, "", `"[\"80\""`, list},
@@ -279,7 +280,7 @@ func FuzzEnv(f *testing.F) {
 		if err := c.Validate(); err != nil {
 			t.Errorf("ApplyEnv let pass: %v", err)
 		}
-		if c.Interval <= 0 {
+		if c.Interval < netstat.MinInterval {
 			t.Errorf("the interval is %v", c.Interval)
 		}
 		if tags == "" && len(c.Tags) != 1 || tags != "" && len(c.Tags) == 0 {

@@ -133,6 +133,7 @@ func TestLoadFileGood(t *testing.T) {
 		"intervals": {
 			defaultsWith(func(c *netstat.Config) { c.Interval = 90 * time.Second }),
 			defaultsWith(func(c *netstat.Config) { c.Interval = 250 * time.Millisecond }),
+			defaultsWith(func(c *netstat.Config) { c.Interval = time.Millisecond }),
 		},
 		"tags": {defaultsWith(withTags(map[string]string{
 			"data center": "Frankfurt, am Main", "a=b": `C:\temp`, "naïve": "ünïcode 東京", "quote": `say "hi"`, "addr_port": "overridden by each row's",
@@ -243,8 +244,9 @@ var badBlocks = []badConfig{
 	{"interval_no_unit", "inputs.netstat.interval", `"10"`, `give a number and a unit, such as "10s" or "1m"`},
 	{"interval_word", "inputs.netstat.interval", `"often"`, `give a number and a unit, such as "10s" or "1m"`},
 	{"interval_empty", "inputs.netstat.interval", `""`, `give a number and a unit, such as "10s" or "1m"`},
-	{"interval_zero", "inputs.netstat.interval", `"0s"`, `give a time above zero, such as "10s"`},
-	{"interval_negative", "inputs.netstat.interval", `"-10s"`, `give a time above zero, such as "10s"`},
+	{"interval_zero", "inputs.netstat.interval", `"0s"`, `give 1ms or more, such as "10s"`},
+	{"interval_short", "inputs.netstat.interval", `"1ns"`, `give 1ms or more, such as "10s"`},
+	{"interval_negative", "inputs.netstat.interval", `"-10s"`, `give 1ms or more, such as "10s"`},
 	{"interval_integer", "inputs.netstat.interval", "10", `give a time in quotes, such as "10s", not an integer`},
 	{"interval_float", "inputs.netstat.interval", "0.5", `give a time in quotes, such as "10s", not a float`},
 	{"interval_day", "inputs.netstat.interval", `"1d"`, `give a number and a unit, such as "10s" or "1m"`},
@@ -511,7 +513,7 @@ func FuzzLoad(f *testing.F) {
 			if err := configs[i].Validate(); err != nil {
 				t.Errorf("configuration %d: %v", i, err)
 			}
-			if configs[i].Interval <= 0 {
+			if configs[i].Interval < netstat.MinInterval {
 				t.Errorf("configuration %d: the interval is %v", i, configs[i].Interval)
 			}
 			configs[i].Warnings()

@@ -157,8 +157,8 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 			c.Groups = groups
 		}
 		if cmd.Flags().Changed("interval") {
-			if f.interval <= 0 {
-				return nil, fmt.Errorf("--interval %s: give a time above zero, such as 10s", f.interval)
+			if f.interval < netstat.MinInterval {
+				return nil, fmt.Errorf("--interval %s: give %s or more, such as 10s", f.interval, netstat.MinInterval)
 			}
 			c.Interval = f.interval
 		}
