@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/l4stat/l4stat/internal/load"
 )
 
 // listenMarker is the environment variable that makes the test binary a server
@@ -16,6 +18,9 @@ import (
 const listenMarker = "L4STAT_TEST_LISTEN"
 
 func TestMain(m *testing.M) {
+	if load.Main() {
+		return
+	}
 	if what := os.Getenv(listenMarker); what != "" {
 		if err := serve(what); err != nil {
 			fmt.Fprintln(os.Stderr, err)

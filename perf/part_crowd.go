@@ -45,7 +45,7 @@ func comparePeers(ctx context.Context, s settings, c *crowd) (section, error) {
 	sec := section{
 		Title: "Beside its peers",
 		Text: fmt.Sprintf("%s sockets: %s held by %d processes, %s in TIME_WAIT. Medians of %d rounds, in each of which all count the same sockets in turn; the ratios are medians of the rounds' ratios.",
-			thousands(c.size()), thousands(c.load.Held()), c.load.Processes(), thousands(c.timeWait), s.Rounds),
+			thousands(c.size()), thousands(c.load.Held()), len(c.load.PIDs()), thousands(c.timeWait), s.Rounds),
 		Header: []string{"", "wall", "CPU", "wall / bare loop", "CPU / bare loop", "allocated", "allocations", "TCP sockets seen"},
 	}
 	gathered, bare := all[0], all[1]

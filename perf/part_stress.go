@@ -44,7 +44,7 @@ func measureStress(ctx context.Context, s settings) ([]section, error) {
 		Title: "Under stress",
 		Text: fmt.Sprintf("%s connections opened and closed in %v, %s a second, beside %s sockets that stay, while `l4stat emit` gathered every second. "+
 			"Each gather's TCP sockets, TIME_WAITs and UDP sockets are held against `/proc/net/sockstat` and `sockstat6` just before it and just after: "+
-			"they may differ by no more than what was opened or ended between the two, as `/proc/net/snmp` and `/proc/net/netstat` tell. "+
+			"they may differ by no more than what began or ended between the two, as `/proc/net/snmp` and `/proc/net/netstat` tell. "+
 			"Rows of addresses whose sockets stay must not change at all.",
 			thousands(opened), took.Round(time.Second), thousands(int(float64(opened)/took.Seconds())), thousands(stressHeld)),
 		Header: []string{"", fmt.Sprint("after ", r.earlyAt.Round(time.Second)), "at the end"},
@@ -111,14 +111,16 @@ func (r *stressRun) run(ctx context.Context, l *load.Load, e *emit, w *watch, d 
 	return opened, time.Since(r.begin), errors.Join(err, stopErr)
 }
 
-// check holds the rows of one gather against the counters around it.
+// check holds the rows of one gather against the counters around it. What began
+// in between was counted or not; of what was there before, that which is left
+// afterwards, less what began, was there all the time, and so was counted.
 func (r *stressRun) check(g gatherRows, w *watch) error {
 	before, after, err := w.around(g.rows[0].time, g.received)
 	if err != nil {
 		return err
 	}
 	opened := after.opened[1] - before.opened[0]
-	expired := after.expired[1] - before.expired[0]
+	waited := after.waited[1] - before.waited[0]
 	all, timeWait := 0, 0
 	for v, row := range g.rows[:2] { // netstat of IPv4 and of IPv6
 		tcp := 0
@@ -134,11 +136,11 @@ func (r *stressRun) check(g gatherRows, w *watch) error {
 		r.bracket(row, "TCP", tcp, after.inUse[v]-opened, before.inUse[v]+opened)
 		r.bracket(row, "UDP", row.fields["udp_socket"], min(before.udp[v], after.udp[v]), max(before.udp[v], after.udp[v]))
 	}
-	r.bracket(g.rows[0], "TIME_WAIT of both versions", timeWait, before.timeWait-expired, after.timeWait+expired)
+	r.bracket(g.rows[0], "TIME_WAIT of both versions", timeWait, after.timeWait-waited, before.timeWait+waited)
 	r.checkStill(g)
 
 	r.counted = append(r.counted, float64(all+timeWait))
-	r.open = append(r.open, float64(opened+expired)/float64(all+timeWait))
+	r.open = append(r.open, float64(opened+waited)/float64(all+timeWait))
 	r.late.gathers++
 	return nil
 }

@@ -74,6 +74,7 @@ func ip(batch string) error {
 }
 
 // Hold starts processes until they hold n sockets in all. It cannot let go of any.
+// When ctx ends, so do the processes.
 func (l *Load) Hold(ctx context.Context, n int) error {
 	missing := n - l.Held()
 	if missing != 0 && missing < minSockets {
@@ -114,9 +115,6 @@ func (l *Load) Held() int {
 	}
 	return n
 }
-
-// Processes is how many processes hold them.
-func (l *Load) Processes() int { return len(l.holders) }
 
 // Counts are exactly the sockets that are held, by kind. TIME_WAITs and what
 // [Load.Churn] makes come on top.
