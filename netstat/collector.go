@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/l4stat/l4stat/addrports"
+	"github.com/l4stat/l4stat/internal/counters"
 	"github.com/l4stat/l4stat/internal/owner"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -21,6 +23,9 @@ type Collector struct {
 	closed  bool
 	tags    [numVersions][]Tag
 	entries []*entryReport // in the order of the groups
+
+	included []*counters.Set
+	allTags  map[string]string // of every row
 
 	tally tally
 	count func(*socket.Socket) error // counts into tally; made once
@@ -51,7 +56,8 @@ func New(c Config) (*Collector, error) {
 			return nil, err
 		}
 	}
-	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions}
+	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions, allTags: maps.Clone(c.Tags)}
+	col.included, _ = c.included() // parse has reported what is wrong with it
 	if c.PID {
 		col.owners = owner.New(socket.ProcRoot())
 	}
@@ -104,7 +110,7 @@ func newSides(groups []group, reports []*entryReport) []sideTally {
 // Gather counts the host's sockets now. The metrics are the caller's: netstat
 // for IPv4, for IPv6 and, where there are such sockets, for unknown addresses;
 // then netstat_port in the order of the groups and their entries, IPv4 before
-// IPv6. It costs one pass over the kernel's tables, and for the owners a
+// IPv6; then what Config.Include names. It costs one pass over the kernel's tables, and for the owners a
 // readlink for each row while they stay the same.
 //
 // An error may come with metrics. When the kernel's table of a protocol cannot
@@ -151,6 +157,9 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 		err = errors.Join(err, fmt.Errorf("look up the owners of sockets: %w", ownerErr))
 	}
 	c.report(&r)
+	if includeErr := c.gatherIncluded(ctx, &r); includeErr != nil {
+		err = errors.Join(err, includeErr)
+	}
 	return r.metrics, err
 }
 

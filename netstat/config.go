@@ -34,6 +34,9 @@ type Config struct {
 	PID bool
 	// Source is a kind of package socket, "" being socket.Auto.
 	Source string
+	// Include names sets of the kernel's counters, each a measurement of its own:
+	// "tcp" is netstat_tcp, and so on for what Included gives.
+	Include []string
 	// Groups make the rows of netstat_port.
 	Groups []Group
 	// Tags are added to every row that has no tag of that name.
@@ -176,6 +179,8 @@ func (c *Config) parse() ([]group, error) {
 	if c.Interval != 0 && c.Interval < MinInterval {
 		errs = append(errs, c.problem("interval", c.Interval.String(), longerInterval))
 	}
+	_, includeErrs := c.included()
+	errs = append(errs, includeErrs...)
 	oneOf("ip_version", c.IPVersion, SplitIPVersions, SumIPVersions)
 	oneOf("absent", c.Absent, OmitAbsent, ZeroAbsent)
 	oneOf("source", c.Source, socket.Kinds()...)

@@ -148,6 +148,7 @@ var (
 		"absent":     func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
 		"pid":        func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
 		"source":     func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
+		"include":    func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
 		"tags":       func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
 		"addr_ports": func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
 	}

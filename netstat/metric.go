@@ -9,7 +9,8 @@ import (
 // Metric is one row of a measurement. It shares nothing with other metrics, so
 // the receiver may change it.
 type Metric struct {
-	// Name is the measurement: "netstat" or "netstat_port".
+	// Name is the measurement: "netstat", "netstat_port", or "netstat_" and the
+	// name of what Config.Include names.
 	Name string
 	// Tags are in ascending order of their keys, each key once.
 	Tags []Tag
@@ -26,6 +27,10 @@ type Tag struct{ Key, Value string }
 type Field struct {
 	Key   string
 	Value Value
+	// Counter says that the value only ever counts up, from 0 when the network
+	// namespace was made, so that its difference from the last one is what
+	// counts. Other values are as of the Gather.
+	Counter bool
 }
 
 // Tag gives the value of the tag, "" where there is none.

@@ -94,11 +94,11 @@ func (r *report) add(name string, tags []Tag, n *counts, pid int) []Tag {
 	r.tags = append(r.tags, tags...)
 	for i, key := range fieldKeys {
 		if r.known[i] {
-			r.fields = append(r.fields, Field{key, Int(n[i])})
+			r.fields = append(r.fields, Field{Key: key, Value: Int(n[i])})
 		}
 	}
 	if pid != 0 {
-		r.fields = append(r.fields, Field{fieldPID, Int(int64(pid))})
+		r.fields = append(r.fields, Field{Key: fieldPID, Value: Int(int64(pid))})
 	}
 	m := Metric{Name: name, Tags: slices.Clip(r.tags[firstTag:]), Fields: slices.Clip(r.fields[firstField:]), Time: r.time}
 	r.metrics = append(r.metrics, m)

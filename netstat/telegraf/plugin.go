@@ -10,6 +10,7 @@ package telegraf
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/telegraf/plugins/inputs"
@@ -25,6 +26,7 @@ type Netstat struct {
 	Absent    string          `toml:"absent"`
 	PID       bool            `toml:"pid"`
 	Source    string          `toml:"source"`
+	Include   []string        `toml:"include"`
 	Groups    []netstat.Group `toml:"addr_ports"`
 	Log       telegraf.Logger `toml:"-"`
 
@@ -42,7 +44,7 @@ func init() {
 
 func (n *Netstat) config() netstat.Config {
 	return netstat.Config{
-		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Groups: n.Groups,
+		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, Groups: n.Groups,
 		Warn: func(message string) { n.Log.Warn(message) },
 	}
 }
@@ -68,7 +70,7 @@ func (n *Netstat) Start(telegraf.Accumulator) error {
 	return nil
 }
 
-// Gather counts the host's sockets. What could be read arrives as gauges, also
+// Gather counts the host's sockets. What could be read arrives, also
 // when there is an error for the rest.
 func (n *Netstat) Gather(acc telegraf.Accumulator) error {
 	metrics, err := n.collector.Gather(n.ctx)
@@ -88,17 +90,27 @@ func (n *Netstat) Stop() {
 	}
 }
 
-// Add passes metrics to an accumulator.
+// Add passes metrics to an accumulator: fields that count up as a counter, the
+// others as a gauge, which makes two metrics of one that has both.
 func Add(acc telegraf.Accumulator, metrics []netstat.Metric) {
 	for _, m := range metrics {
 		tags := make(map[string]string, len(m.Tags))
 		for _, t := range m.Tags {
 			tags[t.Key] = t.Value
 		}
-		fields := make(map[string]any, len(m.Fields))
+		gauges, counters := make(map[string]any, len(m.Fields)), map[string]any{}
 		for _, f := range m.Fields {
-			fields[f.Key] = f.Value.Any()
+			if f.Counter {
+				counters[f.Key] = f.Value.Any()
+			} else {
+				gauges[f.Key] = f.Value.Any()
+			}
 		}
-		acc.AddGauge(m.Name, fields, tags, m.Time)
+		if len(counters) > 0 {
+			acc.AddCounter(m.Name, counters, maps.Clone(tags), m.Time)
+		}
+		if len(gauges) > 0 {
+			acc.AddGauge(m.Name, gauges, tags, m.Time)
+		}
 	}
 }

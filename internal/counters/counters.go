@@ -1,0 +1,70 @@
+// Package counters reads what the kernel keeps about the network beside its
+// tables of sockets: how many connections were opened, segments sent again,
+// datagrams dropped, and the like. One file is one set of figures.
+//
+// Everything is of the network namespace that the process is in. Reading costs a
+// few small files, whatever the number of sockets.
+package counters
+
+import "context"
+
+// Set is the figures that belong together: one measurement.
+type Set struct {
+	// Name is how the configuration calls the set.
+	Name string
+	// Tags are the keys of the rows' tags, in order; none where there is one row.
+	Tags []string
+	// Fields are what a row may have.
+	Fields []Field
+
+	read func(ctx context.Context, root string) ([]Row, error)
+}
+
+// Field says what a figure is.
+type Field struct {
+	Key     string // the kernel's name in snake_case, but for interfaces
+	Source  string // the kernel's file and its name there
+	Unit    string // of the value; "" for text
+	Counter bool   // counts up from when the namespace was made; else it is as of now
+}
+
+// Row is one set of figures that was read.
+type Row struct {
+	Tags   []string // the values of the set's tags
+	Values []Value
+}
+
+// Value is one figure that was read. What a kernel does not have is left out of
+// its row.
+type Value struct {
+	*Field
+	Value any // an int64, a float64 or a string
+}
+
+// Int gives an integer figure, 0 where the kernel does not have it.
+func (r *Row) Int(key string) int64 {
+	for _, v := range r.Values {
+		if n, ok := v.Value.(int64); ok && v.Key == key {
+			return n
+		}
+	}
+	return 0
+}
+
+// Read reads the set now, from procfs as mounted at root. There are no rows where
+// the kernel does without what the set is about, as conntrack. An error may come
+// with rows that could be read.
+func (s *Set) Read(ctx context.Context, root string) ([]Row, error) { return s.read(ctx, root) }
+
+// Sets gives the sets that this system has, in the order of their metrics.
+func Sets() []*Set { return sets }
+
+// Find gives the set of that name, nil where this system has none.
+func Find(name string) *Set {
+	for _, s := range sets {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}

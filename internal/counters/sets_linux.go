@@ -1,0 +1,3 @@
+package counters
+
+var sets = []*Set{tcp, udp, conntrack, interfaces, routes}

@@ -1,0 +1,86 @@
+package netstat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/netstat/socket"
+)
+
+// Included gives what Config.Include may name on this system.
+func Included() []string {
+	var names []string
+	for _, s := range counters.Sets() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// included finds the sets that the configuration includes, each once and in the
+// order of their metrics.
+func (c *Config) included() (sets []*counters.Set, errs []error) {
+	for i, name := range c.Include {
+		if counters.Find(name) == nil {
+			remedy := "give one or more of " + quoteList(Included())
+			if len(Included()) == 0 {
+				remedy = "this is for Linux only; leave it out"
+			}
+			errs = append(errs, c.problem(fmt.Sprintf("include[%d]", i), name, remedy))
+		}
+	}
+	for _, s := range counters.Sets() {
+		if slices.Contains(c.Include, s.Name) {
+			sets = append(sets, s)
+		}
+	}
+	return sets, errs
+}
+
+// addIncluded adds the metrics of a set: one for each of its rows, with as many
+// fields as the kernel has.
+func (r *report) addIncluded(ctx context.Context, s *counters.Set, tags map[string]string) error {
+	rows, err := s.Read(ctx, socket.ProcRoot())
+	for _, row := range rows {
+		own := make(map[string]string, len(row.Tags))
+		for i, value := range row.Tags {
+			own[s.Tags[i]] = value
+		}
+		m := Metric{Name: hostMeasurement + "_" + s.Name, Tags: mergeTags(own, tags), Time: r.time}
+		for _, v := range row.Values {
+			m.Fields = append(m.Fields, Field{Key: v.Key, Value: valueOf(v.Value), Counter: v.Counter})
+		}
+		if len(m.Fields) > 0 {
+			r.metrics = append(r.metrics, m)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read %s_%s: %w", hostMeasurement, s.Name, err)
+	}
+	return nil
+}
+
+func valueOf(v any) Value {
+	switch v := v.(type) {
+	case float64:
+		return Float(v)
+	case string:
+		return String(v)
+	case int64:
+		return Int(v)
+	default:
+		panic(fmt.Sprintf("a figure of type %T", v)) // a mistake in package counters, which its tests find
+	}
+}
+
+// gatherIncluded adds the metrics of all sets. One that cannot be read does not
+// keep the others from being read.
+func (c *Collector) gatherIncluded(ctx context.Context, r *report) error {
+	var errs []error
+	for _, s := range c.included {
+		errs = append(errs, r.addIncluded(ctx, s, c.allTags))
+	}
+	return errors.Join(errs...)
+}
