@@ -34,7 +34,7 @@ type Collector struct {
 	rows   []reportRow
 	wanted [][]uint64
 	pids   []int
-	size   struct{ metrics, tags, fields int } // of the last report
+	size   struct{ metrics, included, tags, fields int } // of the last report
 }
 
 // New makes a Collector. It does not read anything yet; the error is that of
@@ -110,12 +110,14 @@ func newSides(groups []group, reports []*entryReport) []sideTally {
 // Gather counts the host's sockets now. The metrics are the caller's: netstat
 // for IPv4, for IPv6 and, where there are such sockets, for unknown addresses;
 // then netstat_port in the order of the groups and their entries, IPv4 before
-// IPv6; then what Config.Include names. It costs one pass over the kernel's tables, and for the owners a
-// readlink for each row while they stay the same.
+// IPv6; then the sets of Config.Include, in the order of [Included]. It costs one
+// pass over the kernel's tables, for the owners a readlink for each row while
+// they stay the same, and a few small files for each set.
 //
 // An error may come with metrics. When the kernel's table of a protocol cannot
 // be read, the fields of that protocol are left out; when owners cannot be,
-// pid is. There are no metrics when nothing could be read, or when ctx ended.
+// pid is; when a set cannot be, its rows are. There are no metrics when nothing
+// could be read, or when ctx ended.
 func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 	select {
 	case <-c.turn:
@@ -128,17 +130,26 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 		return nil, ErrClosed
 	}
 	r := report{time: time.Now()}
+	err := errors.Join(c.gatherSockets(ctx, &r), c.gatherIncluded(ctx, &r))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return r.metrics, err
+}
+
+// gatherSockets adds the metrics of the host's sockets.
+func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 	c.tally.reset()
 	err := c.sockets.Each(ctx, socket.Query{}, c.count)
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	var failed socket.TableErrors
 	if err != nil {
 		partly := errors.As(err, &failed)
 		err = fmt.Errorf("count sockets: %w", err)
 		if !partly || failed.Protocol(socket.TCP) && failed.Protocol(socket.UDP) {
-			return nil, err
+			return err
 		}
 	}
 	for i := range r.known {
@@ -149,18 +160,11 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 	for _, e := range c.entries {
 		c.rows = e.appendRows(c.rows)
 	}
-	ownerErr := c.findOwners(ctx)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if ownerErr != nil {
+	if ownerErr := c.findOwners(ctx); ownerErr != nil {
 		err = errors.Join(err, fmt.Errorf("look up the owners of sockets: %w", ownerErr))
 	}
-	c.report(&r)
-	if includeErr := c.gatherIncluded(ctx, &r); includeErr != nil {
-		err = errors.Join(err, includeErr)
-	}
-	return r.metrics, err
+	c.report(r)
+	return err
 }
 
 // findOwners fills c.pids with the owner of each of c.rows, 0 for unknown.
@@ -184,7 +188,7 @@ func (c *Collector) findOwners(ctx context.Context) error {
 
 // report turns the tally and c.rows into metrics.
 func (c *Collector) report(r *report) {
-	r.metrics = make([]Metric, 0, c.size.metrics)
+	r.metrics = make([]Metric, 0, c.size.metrics+c.size.included)
 	r.tags = make([]Tag, 0, c.size.tags)
 	r.fields = make([]Field, 0, c.size.fields)
 

@@ -10,7 +10,8 @@ import (
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-// Included gives what Config.Include may name on this system.
+// Included gives what Config.Include may name on this system, which is nothing
+// but on Linux, in the order of their metrics.
 func Included() []string {
 	var names []string
 	for _, s := range counters.Sets() {
@@ -78,9 +79,14 @@ func valueOf(v any) Value {
 // gatherIncluded adds the metrics of all sets. One that cannot be read does not
 // keep the others from being read.
 func (c *Collector) gatherIncluded(ctx context.Context, r *report) error {
+	before := len(r.metrics)
 	var errs []error
 	for _, s := range c.included {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		errs = append(errs, r.addIncluded(ctx, s, c.allTags))
 	}
+	c.size.included = len(r.metrics) - before
 	return errors.Join(errs...)
 }
