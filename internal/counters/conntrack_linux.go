@@ -23,21 +23,16 @@ var conntrack = &Set{
 var conntrackTable = [...]Field{
 	{"entries", "/proc/sys/net/netfilter/nf_conntrack_count", "connections", false},
 	{"max", "/proc/sys/net/netfilter/nf_conntrack_max", "connections", false},
-	{"used_percent", "entries of max", "percent", false},
+	{"used_percent", "100 * entries / max", "percent", false},
 }
 
-const statConntrack = "/proc/net/stat/nf_conntrack "
+const statConntrack = "/proc/net/stat/nf_conntrack"
 
-// The figures are sums over the processors.
+// The figures are sums over the processors, each of which has 32 bits.
 var conntrackFigures = []figure[procfs.ConntrackStatEntry]{
-	{Field{"drop", statConntrack + "drop", "packets", true}, func(s *procfs.ConntrackStatEntry) *float64 { return sum(s.Drop) }},
-	{Field{"early_drop", statConntrack + "early_drop", "connections", true}, func(s *procfs.ConntrackStatEntry) *float64 { return sum(s.EarlyDrop) }},
-	{Field{"insert_failed", statConntrack + "insert_failed", "connections", true}, func(s *procfs.ConntrackStatEntry) *float64 { return sum(s.InsertFailed) }},
-}
-
-func sum(n uint64) *float64 {
-	x := float64(n)
-	return &x
+	counterFigure("drop", statConntrack+" drop", "packets", func(s *procfs.ConntrackStatEntry) uint64 { return s.Drop }),
+	counterFigure("early_drop", statConntrack+" early_drop", "connections", func(s *procfs.ConntrackStatEntry) uint64 { return s.EarlyDrop }),
+	counterFigure("insert_failed", statConntrack+" insert_failed", "packets", func(s *procfs.ConntrackStatEntry) uint64 { return s.InsertFailed }),
 }
 
 func readConntrack(_ context.Context, root string) ([]Row, error) {
@@ -54,16 +49,16 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 		row.Values = append(row.Values, Value{&conntrackTable[2], float64(entries) * 100 / float64(most)})
 	}
 
-	all, err := procfs.NewFS(root)
+	all, err := mounted(root)
 	if err != nil {
 		return []Row{row}, err
 	}
 	processors, err := all.ConntrackStat()
 	if absent(err) {
-		return []Row{row}, nil // CONFIG_NF_CONNTRACK_PROCFS is off
+		return []Row{row}, nil // the kernel is without CONFIG_NF_CONNTRACK_PROCFS
 	}
 	if err != nil {
-		return []Row{row}, fmt.Errorf("read %s: %w", strings.TrimSpace(statConntrack), err)
+		return []Row{row}, fmt.Errorf("read net/stat/nf_conntrack: %w", err)
 	}
 	var total procfs.ConntrackStatEntry
 	for _, p := range processors {
@@ -75,7 +70,7 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// readNumber reads a file of /proc/sys/net/netfilter, which is of the network
+// readNumber reads a file of /proc/sys/net/netfilter, which are of the network
 // namespace that the reader is in.
 func readNumber(root, name string) (int64, error) {
 	path := filepath.Join(root, "sys", "net", "netfilter", name)
@@ -85,7 +80,7 @@ func readNumber(root, name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
+		return 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	return n, nil
 }

@@ -10,20 +10,22 @@ import (
 )
 
 // interfaces is what went through each network interface, a row each. The fields
-// have the names of Telegraf's input net.
+// have the names of Telegraf's input net. They count from when the interface was
+// made.
 var interfaces = &Set{Name: "interface", Tags: []string{"interface"}, Fields: fieldsOf(interfaceFigures), read: readInterfaces}
 
 const netDev = "/proc/net/dev "
 
 var interfaceFigures = []figure[procfs.NetDevLine]{
-	{Field{"bytes_recv", netDev + "Receive bytes", "bytes", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.RxBytes) }},
-	{Field{"bytes_sent", netDev + "Transmit bytes", "bytes", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.TxBytes) }},
-	{Field{"packets_recv", netDev + "Receive packets", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.RxPackets) }},
-	{Field{"packets_sent", netDev + "Transmit packets", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.TxPackets) }},
-	{Field{"err_in", netDev + "Receive errs", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.RxErrors) }},
-	{Field{"err_out", netDev + "Transmit errs", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.TxErrors) }},
-	{Field{"drop_in", netDev + "Receive drop", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.RxDropped) }},
-	{Field{"drop_out", netDev + "Transmit drop", "packets", true}, func(l *procfs.NetDevLine) *float64 { return sum(l.TxDropped) }},
+	counterFigure("bytes_recv", netDev+"Receive bytes", "bytes", func(l *procfs.NetDevLine) uint64 { return l.RxBytes }),
+	counterFigure("bytes_sent", netDev+"Transmit bytes", "bytes", func(l *procfs.NetDevLine) uint64 { return l.TxBytes }),
+	counterFigure("packets_recv", netDev+"Receive packets", "packets", func(l *procfs.NetDevLine) uint64 { return l.RxPackets }),
+	counterFigure("packets_sent", netDev+"Transmit packets", "packets", func(l *procfs.NetDevLine) uint64 { return l.TxPackets }),
+	counterFigure("err_in", netDev+"Receive errs", "packets", func(l *procfs.NetDevLine) uint64 { return l.RxErrors }),
+	counterFigure("err_out", netDev+"Transmit errs", "packets", func(l *procfs.NetDevLine) uint64 { return l.TxErrors }),
+	// rx_dropped + rx_missed_errors (net/core/net-procfs.c, dev_seq_printf_stats).
+	counterFigure("drop_in", netDev+"Receive drop", "packets", func(l *procfs.NetDevLine) uint64 { return l.RxDropped }),
+	counterFigure("drop_out", netDev+"Transmit drop", "packets", func(l *procfs.NetDevLine) uint64 { return l.TxDropped }),
 }
 
 func readInterfaces(_ context.Context, root string) ([]Row, error) {

@@ -8,11 +8,11 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// figure is a field and where procfs has it among what S holds: nil where the
+// figure is a field and where it is among what S holds; ok is false where the
 // kernel does not have it.
 type figure[S any] struct {
 	Field
-	value func(*S) *float64
+	value func(*S) (n int64, ok bool)
 }
 
 // fieldsOf gives the fields of figures, for a Set.
@@ -28,32 +28,54 @@ func fieldsOf[S any](figures []figure[S]) []Field {
 func valuesOf[S any](figures []figure[S], from *S) []Value {
 	values := make([]Value, 0, len(figures))
 	for i := range figures {
-		if x := figures[i].value(from); x != nil {
-			values = append(values, Value{&figures[i].Field, int64(*x)})
+		if n, ok := figures[i].value(from); ok {
+			values = append(values, Value{&figures[i].Field, n})
 		}
 	}
 	return values
 }
 
-// self gives the process that this one is in procfs, since /proc/PID/net is of a
-// process's network namespace.
-func self(root string) (procfs.Proc, error) {
+// snmpFigure makes a figure of one that procfs has as a float64, nil where the
+// kernel does not have it. Beyond 2^53 it is off by a little.
+func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
+	return figure[S]{f, func(s *S) (int64, bool) {
+		x := get(s)
+		if x == nil {
+			return 0, false
+		}
+		return int64(*x), true
+	}}
+}
+
+// counterFigure makes a counter of one that is always there. A float64 would not
+// do: a fast interface passes 2^53 bytes in days.
+func counterFigure[S any](key, source, unit string, get func(*S) uint64) figure[S] {
+	return figure[S]{Field{key, source, unit, true}, func(s *S) (int64, bool) { return int64(get(s)), true }}
+}
+
+// mounted gives procfs at root.
+func mounted(root string) (procfs.FS, error) {
 	all, err := procfs.NewFS(root)
 	if err != nil {
-		return procfs.Proc{}, fmt.Errorf("%w; mount procfs and name it in HOST_PROC", err)
+		return all, fmt.Errorf("%w; mount procfs and name it in HOST_PROC", err)
 	}
-	return all.Self()
+	return all, nil
+}
+
+// self gives this process in procfs, since /proc/PID/net is of a process's
+// network namespace.
+func self(root string) (procfs.Proc, error) {
+	all, err := mounted(root)
+	if err != nil {
+		return procfs.Proc{}, err
+	}
+	proc, err := all.Self()
+	if err != nil {
+		return proc, fmt.Errorf("find this process in procfs: %w", err)
+	}
+	return proc, nil
 }
 
 // absent reports whether a file is not there, as the kernel does without what it
 // is about.
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
-
-// optional makes a figure of an integer that may be missing.
-func optional(n *int) *float64 {
-	if n == nil {
-		return nil
-	}
-	x := float64(*n)
-	return &x
-}

@@ -1,22 +1,27 @@
 package counters
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// routes is the main routing table, a row for each IP version.
+// routes is the main routing table, a row for each IP version that the kernel
+// has.
 var routes = &Set{Name: "route", Tags: []string{"ip_version"}, Fields: routeFields[:], read: readRoutes}
 
 var routeFields = [...]Field{
-	{"routes", "RTM_GETROUTE: RT_TABLE_MAIN", "routes", false},
+	{"routes", "RTM_GETROUTE of RT_TABLE_MAIN, counted", "routes", false},
 	{"default_gateway", "RTM_GETROUTE: RTA_GATEWAY of the default route", "", false},
 	{"default_interface", "RTM_GETROUTE: RTA_OIF of the default route", "", false},
 }
@@ -31,26 +36,42 @@ const noDefault = "none"
 
 // route is a route as far as it matters here.
 type route struct {
-	prefix   int // of its destination; 0 is the default route
+	family   uint8
+	table    uint32
+	prefix   int   // length of its destination; 0 is a default route
+	special  bool  // for some sources or types of service only
+	kind     uint8 // unix.RTN_UNICAST and so on
+	cloned   bool  // a cache entry, not a route
 	priority uint32
+	nexthop  uint32 // id of its next-hop object, which a kernel may give instead of hops
 	hops     []hop
 }
 
 type hop struct {
-	gateway netip.Addr // not valid where there is none
-	index   int        // of the interface
+	gateway netip.Addr // not valid where there is none, as for PPP
+	index   uint32     // of the interface
 }
 
-func readRoutes(ctx context.Context, _ string) ([]Row, error) {
+func readRoutes(ctx context.Context, root string) ([]Row, error) {
 	var rows []Row
 	var errs []error
 	for _, v := range []struct {
 		tag    string
 		family uint8
-	}{{"4", unix.AF_INET}, {"6", unix.AF_INET6}} {
-		values, err := readTable(ctx, v.family)
+		probes []string
+	}{
+		{"4", unix.AF_INET, nil},
+		// Of documentation, and of no use as yet (RFC 3849, RFC 3513).
+		{"6", unix.AF_INET6, []string{"2001:db8::1", "4000::1", "8000::1"}},
+	} {
+		if v.family == unix.AF_INET6 {
+			if _, err := os.Stat(filepath.Join(root, "net", "if_inet6")); absent(err) {
+				continue
+			}
+		}
+		values, err := readTable(ctx, v.family, v.probes)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("read the routes of IPv%s: %w", v.tag, err))
+			errs = append(errs, fmt.Errorf("IPv%s: %w", v.tag, err))
 			continue
 		}
 		rows = append(rows, Row{Tags: []string{v.tag}, Values: values})
@@ -58,58 +79,157 @@ func readRoutes(ctx context.Context, _ string) ([]Row, error) {
 	return rows, errors.Join(errs...)
 }
 
-// readTable reads the main table of one IP version.
-func readTable(ctx context.Context, family uint8) (values []Value, err error) {
-	conn, err := dialRoute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// What was not read of a dump goes with the connection.
-	defer func() { err = errors.Join(err, conn.Close()) }()
-
+// readTable reads the main table of one IP version, and of a large one only the
+// beginning.
+//
+// The kernel lists IPv4 in ascending order of destinations, so that the default
+// routes are in the beginning; IPv6 as a tree from its leaves, so that they come
+// last, and probes have to find them.
+func readTable(ctx context.Context, family uint8, probes []string) ([]Value, error) {
+	rtm := make([]byte, rtmsgLen)
+	rtm[0], rtm[4] = family, unix.RT_TABLE_MAIN
 	n := 0
-	var best *route
-	for r, err := range dumpRoutes(conn, family) {
+	var best route
+	for r, err := range askRoutes(ctx, unix.NLM_F_DUMP, rtm) {
 		if err != nil {
 			return nil, err
 		}
-		if r.prefix == 0 && (best == nil || r.priority < best.priority) {
-			best = &r
+		if r.table != unix.RT_TABLE_MAIN {
+			continue
+		}
+		if r.prefix == 0 {
+			best = preferred(best, r)
 		}
 		if n++; n > maxRoutes {
 			break
 		}
 	}
+	var values []Value
 	if n <= maxRoutes {
 		values = append(values, Value{&routeFields[0], int64(n)})
-	} else if best == nil {
-		// The default route is the first of IPv4's, but may be the last of IPv6's.
-		if best, err = lookUpDefault(ctx, family); err != nil {
-			return nil, err
+	} else if best.family == 0 && len(probes) > 0 {
+		var known bool
+		var err error
+		if best, known, err = probeDefault(ctx, family, probes); err != nil || !known {
+			return values, err
 		}
 	}
-	gateway, device := best.text()
+	gateway, device, err := best.text()
+	if err != nil {
+		return nil, err
+	}
 	return append(values, Value{&routeFields[1], gateway}, Value{&routeFields[2], device}), nil
 }
 
-// text gives the gateway and the interface, those of a route with several hops
-// separated by commas.
-func (r *route) text() (gateway, device string) {
-	if r == nil || len(r.hops) == 0 {
-		return noDefault, noDefault
+// preferred gives the default route that goes before the other; none is of
+// family 0. Those that go together, as several routers of an IPv6 network do, it
+// makes one.
+func preferred(best, r route) route {
+	if best.family == 0 {
+		return r
 	}
+	rank := func(r route) int { // what all packets may take goes first
+		if r.special {
+			return 1
+		}
+		return 0
+	}
+	switch cmp.Or(cmp.Compare(rank(r), rank(best)), cmp.Compare(r.priority, best.priority)) {
+	case -1:
+		return r
+	case 0:
+		best.hops = append(best.hops, r.hops...)
+	}
+	return best
+}
+
+// probeDefault asks for the route to addresses that networks hardly have: one
+// that leads there by default is the default route. It is known when an address
+// has that, or none.
+func probeDefault(ctx context.Context, family uint8, probes []string) (r route, known bool, err error) {
+	for _, probe := range probes {
+		dst := netip.MustParseAddr(probe).AsSlice()
+		rtm := make([]byte, rtmsgLen)
+		rtm[0], rtm[1] = family, byte(8*len(dst))
+		// The route that matches, and not what it makes for this address.
+		binary.NativeEndian.PutUint32(rtm[8:], unix.RTM_F_FIB_MATCH)
+		for r, err := range askRoutes(ctx, 0, rtm, netlink.Attribute{Type: unix.RTA_DST, Data: dst}) {
+			switch {
+			case errors.Is(err, unix.ENETUNREACH):
+				return route{}, true, nil
+			case err != nil:
+				return route{}, false, fmt.Errorf("look up the default route: %w", err)
+			case r.prefix == 0 && r.table == unix.RT_TABLE_MAIN:
+				return r, true, nil
+			}
+		}
+	}
+	return route{}, false, nil
+}
+
+// unreachable are the kinds of route that lead nowhere, as ip names them.
+var unreachable = map[uint8]string{
+	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
+}
+
+// text gives the gateway and the interface. Of several hops it gives lists in
+// ascending order of the gateways, the interface of each in the same place; where
+// all have the same, that alone.
+func (r *route) text() (gateway, device string, err error) {
+	switch {
+	case unreachable[r.kind] != "":
+		return unreachable[r.kind], noDefault, nil
+	case len(r.hops) == 0 && r.nexthop != 0:
+		nexthop := fmt.Sprint("nhid ", r.nexthop)
+		return nexthop, nexthop, nil
+	case len(r.hops) == 0:
+		return noDefault, noDefault, nil
+	}
+	hops := slices.SortedFunc(slices.Values(r.hops), func(a, b hop) int {
+		return cmp.Or(a.gateway.Compare(b.gateway), cmp.Compare(a.index, b.index))
+	})
 	var gateways, devices []string
-	for _, h := range r.hops {
+	for _, h := range slices.Compact(hops) {
+		g := noDefault
 		if h.gateway.IsValid() {
-			gateways = append(gateways, h.gateway.String())
-		} else {
-			gateways = append(gateways, noDefault) // reached without one, as by PPP
+			g = h.gateway.String()
 		}
-		name := fmt.Sprint("index ", h.index)
-		if dev, err := net.InterfaceByIndex(h.index); err == nil {
-			name = dev.Name // else it has just gone
+		d, err := interfaceName(h.index)
+		if err != nil {
+			return "", "", err
 		}
-		devices = append(devices, name)
+		gateways, devices = append(gateways, g), append(devices, d)
 	}
-	return strings.Join(slices.Compact(gateways), ","), strings.Join(slices.Compact(devices), ",")
+	return list(gateways), list(devices), nil
+}
+
+// list joins words, and gives one that all are by itself.
+func list(words []string) string {
+	if one := slices.Compact(slices.Clone(words)); len(one) == 1 {
+		return one[0]
+	}
+	return strings.Join(words, ",")
+}
+
+// interfaceName asks for one name. net.InterfaceByIndex lists all interfaces
+// to find it.
+func interfaceName(index uint32) (name string, err error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "", fmt.Errorf("find the name of interface %d: %w", index, err)
+	}
+	defer unix.Close(fd)
+	ifr, err := unix.NewIfreq("")
+	if err != nil {
+		return "", fmt.Errorf("find the name of interface %d: %w", index, err)
+	}
+	ifr.SetUint32(index)
+	switch err := unix.IoctlIfreq(fd, unix.SIOCGIFNAME, ifr); err {
+	case nil:
+		return ifr.Name(), nil
+	case unix.ENODEV:
+		return noDefault, nil // it has just gone, and its routes with it
+	default:
+		return "", fmt.Errorf("find the name of interface %d: %w", index, err)
+	}
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
-	"time"
+	"syscall"
 
 	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,136 +25,162 @@ const rtmsgLen = 12
 // rtnh_ifindex.
 const rtnhLen = 8
 
-func dialRoute(ctx context.Context) (*netlink.Conn, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+// rtaNHID is RTA_NH_ID, which package unix does not have.
+const rtaNHID = 30
+
+// routeBuf holds any datagram of a dump: netlink_recvmsg makes them as large as
+// the reader's buffer and at most 32 KiB.
+const routeBuf = 64 << 10
+
+// askRoutes sends an RTM_GETROUTE and gives the routes that answer it, in the
+// kernel's order. A table that is not there has no routes. The kernel makes its
+// answer as it is read: who stops early saves it the rest. That is why this does
+// not use netlink.Conn, which reads a dump to its end in any case.
+func askRoutes(ctx context.Context, flags uint16, rtm []byte, attrs ...netlink.Attribute) iter.Seq2[route, error] {
+	return func(yield func(route, error) bool) {
+		if err := eachRoute(ctx, flags, rtm, attrs, func(r route) bool { return yield(r, nil) }); err != nil {
+			yield(route{}, err)
+		}
+	}
+}
+
+func eachRoute(ctx context.Context, flags uint16, rtm []byte, attrs []netlink.Attribute, yield func(route) bool) (err error) {
+	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, "netlink", nil)
 	if err != nil {
-		return nil, fmt.Errorf("open NETLINK_ROUTE: %w", err)
+		return fmt.Errorf("open NETLINK_ROUTE: %w", err)
+	}
+	// What was not read of a dump goes with the connection.
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	// Connected to the kernel, port 0, it takes datagrams from nobody else.
+	if _, err := conn.Connect(ctx, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("connect to the kernel: %w", err)
 	}
 	// Since Linux 4.20 the kernel itself leaves out other tables. An older one
-	// refuses, and sends all.
-	_ = conn.SetOption(netlink.GetStrictCheck, true)
-	if deadline, ok := ctx.Deadline(); ok {
-		err = conn.SetDeadline(deadline)
-	} else {
-		err = conn.SetDeadline(time.Now().Add(10 * time.Second)) // the kernel answers at once
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
-}
+	// refuses the option, and sends all.
+	_ = conn.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 
-// dumpRoutes gives the routes of the main table of one family, in the kernel's
-// order.
-func dumpRoutes(conn *netlink.Conn, family uint8) iter.Seq2[route, error] {
-	return func(yield func(route, error) bool) {
-		rtm := make([]byte, rtmsgLen)
-		rtm[0], rtm[4] = family, unix.RT_TABLE_MAIN
-		_, err := conn.Send(netlink.Message{
-			Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request | netlink.Dump},
-			Data:   rtm,
-		})
+	request, err := appendRouteRequest(nil, flags, rtm, attrs)
+	if err != nil {
+		return fmt.Errorf("request routes: %w", err)
+	}
+	if _, err := conn.WriteContext(ctx, request); err != nil {
+		return fmt.Errorf("request routes: %w", err)
+	}
+	buf := make([]byte, routeBuf)
+	for more := true; more; {
+		n, err := conn.ReadContext(ctx, buf)
+		if err == nil {
+			more, err = decodeRoutes(buf[:n], rtm[0], yield)
+		}
+		if errors.Is(err, unix.ENOENT) {
+			return nil // a namespace has no table before it has a route in it
+		}
 		if err != nil {
-			yield(route{}, fmt.Errorf("request a dump: %w", err))
-			return
+			return fmt.Errorf("read routes: %w", err)
 		}
-		for msg, err := range conn.ReceiveIter() {
+	}
+	return nil
+}
+
+// appendRouteRequest appends an RTM_GETROUTE.
+func appendRouteRequest(b []byte, flags uint16, rtm []byte, attrs []netlink.Attribute) ([]byte, error) {
+	tail, err := netlink.MarshalAttributes(attrs)
+	if err != nil {
+		return nil, err
+	}
+	b = binary.NativeEndian.AppendUint32(b, uint32(unix.SizeofNlMsghdr+len(rtm)+len(tail)))
+	b = binary.NativeEndian.AppendUint16(b, unix.RTM_GETROUTE)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|flags)
+	b = binary.NativeEndian.AppendUint64(b, 0) // the sequence number, and the port that the kernel fills in
+	return append(append(b, rtm...), tail...), nil
+}
+
+// decodeRoutes reads one datagram of the answer. more is whether another one
+// follows that is wanted.
+func decodeRoutes(datagram []byte, family uint8, yield func(route) bool) (more bool, err error) {
+	messages, err := syscall.ParseNetlinkMessage(datagram)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range messages {
+		switch m.Header.Type {
+		case unix.NLMSG_ERROR, unix.NLMSG_DONE:
+			return false, answerError(m.Data)
+		case unix.RTM_NEWROUTE:
+			r, err := parseRoute(m.Data)
 			if err != nil {
-				yield(route{}, fmt.Errorf("read the dump: %w", err))
-				return
+				return false, err
 			}
-			r, main, err := parseRoute(msg.Data)
-			if err == nil && !main {
-				continue
-			}
-			if !yield(r, err) || err != nil {
-				return
+			// A kernel without IPv6 answers with the routes of IPv4.
+			if r.family == family && !r.cloned && !yield(r) {
+				return false, nil
 			}
 		}
+		more = m.Header.Flags&unix.NLM_F_MULTI != 0
 	}
+	return more, nil
 }
 
-// lookUpDefault asks for the route to an address that no network has, those of
-// documentation (RFC 5737, RFC 3849): if there is a default route, that is it.
-func lookUpDefault(ctx context.Context, family uint8) (r *route, err error) {
-	dst := netip.MustParseAddr("192.0.2.1").AsSlice()
-	if family == unix.AF_INET6 {
-		dst = netip.MustParseAddr("2001:db8::1").AsSlice()
+// answerError reads the errno with which an answer ends, 0 or negative.
+func answerError(data []byte) error {
+	if len(data) < 4 {
+		return errors.New("truncated end of the answer")
 	}
-	conn, err := dialRoute(ctx)
-	if err != nil {
-		return nil, err
+	if errno := int32(binary.NativeEndian.Uint32(data)); errno < 0 {
+		return syscall.Errno(-errno)
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	rtm := make([]byte, rtmsgLen)
-	rtm[0], rtm[1] = family, byte(8*len(dst))
-	binary.NativeEndian.PutUint32(rtm[8:], unix.RTM_F_FIB_MATCH)
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.RTA_DST, Data: dst}})
-	if err != nil {
-		return nil, err
-	}
-	answer, err := conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request},
-		Data:   append(rtm, attrs...),
-	})
-	switch {
-	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("look up the default route: %w", err)
-	case len(answer) == 0:
-		return nil, nil
-	}
-	found, _, err := parseRoute(answer[0].Data)
-	if err != nil || found.prefix != 0 {
-		return nil, err
-	}
-	return &found, nil
+	return nil
 }
 
-// parseRoute reads an RTM_NEWROUTE. main is whether it is of the main table.
-func parseRoute(msg []byte) (r route, main bool, err error) {
+// parseRoute reads an RTM_NEWROUTE.
+func parseRoute(msg []byte) (r route, err error) {
 	if len(msg) < rtmsgLen {
-		return r, false, errors.New("truncated route message")
+		return r, errors.New("truncated route")
 	}
-	r.prefix = int(msg[1])
-	table := uint32(msg[4])
+	r = route{
+		family: msg[0], prefix: int(msg[1]), special: msg[2] != 0 || msg[3] != 0, table: uint32(msg[4]), kind: msg[7],
+		cloned: binary.NativeEndian.Uint32(msg[8:])&unix.RTM_F_CLONED != 0,
+	}
 	attrs, err := netlink.NewAttributeDecoder(msg[rtmsgLen:])
 	if err != nil {
-		return r, false, fmt.Errorf("route message: %w", err)
+		return r, fmt.Errorf("attributes of a route: %w", err)
 	}
 	var one hop
 	for attrs.Next() {
 		switch attrs.Type() {
 		case unix.RTA_TABLE:
-			table = attrs.Uint32()
+			r.table = attrs.Uint32()
 		case unix.RTA_PRIORITY:
 			r.priority = attrs.Uint32()
-		case unix.RTA_GATEWAY:
-			one.gateway, _ = netip.AddrFromSlice(attrs.Bytes())
-		case unix.RTA_VIA:
-			one.gateway = viaAddr(attrs.Bytes())
+		case rtaNHID:
+			r.nexthop = attrs.Uint32()
 		case unix.RTA_OIF:
-			one.index = int(attrs.Uint32())
+			one.index = attrs.Uint32()
+		case unix.RTA_GATEWAY, unix.RTA_VIA:
+			one.gateway = parseGateway(attrs)
 		case unix.RTA_MULTIPATH:
-			r.hops, err = parseHops(attrs.Bytes())
+			if r.hops, err = parseHops(attrs.Bytes()); err != nil {
+				return r, fmt.Errorf("hops of a route: %w", err)
+			}
 		}
 	}
-	if err := errors.Join(err, attrs.Err()); err != nil {
-		return r, false, fmt.Errorf("route message: %w", err)
+	if err := attrs.Err(); err != nil {
+		return r, fmt.Errorf("attributes of a route: %w", err)
 	}
-	if one.index != 0 {
-		r.hops = append(r.hops, one)
+	if len(r.hops) == 0 && one != (hop{}) {
+		r.hops = []hop{one}
 	}
-	return r, table == unix.RT_TABLE_MAIN, nil
+	return r, nil
 }
 
-// viaAddr reads struct rtvia, a gateway of another family than the route's.
-func viaAddr(b []byte) netip.Addr {
-	if len(b) < 2 {
-		return netip.Addr{}
+// parseGateway reads RTA_GATEWAY, an address of the route's family, or RTA_VIA,
+// struct rtvia: a family and an address of it. It is not valid if it is neither.
+func parseGateway(attr *netlink.AttributeDecoder) netip.Addr {
+	b := attr.Bytes()
+	if attr.Type() == unix.RTA_VIA {
+		b = b[min(2, len(b)):]
 	}
-	addr, _ := netip.AddrFromSlice(b[2:])
+	addr, _ := netip.AddrFromSlice(b)
 	return addr
 }
 
@@ -162,19 +189,17 @@ func parseHops(b []byte) (hops []hop, err error) {
 	for len(b) >= rtnhLen {
 		length := int(binary.NativeEndian.Uint16(b))
 		if length < rtnhLen || length > len(b) {
-			return nil, errors.New("truncated hop")
+			return nil, fmt.Errorf("a hop of length %d in %d bytes", length, len(b))
 		}
-		h := hop{index: int(binary.NativeEndian.Uint32(b[4:]))}
+		h := hop{index: binary.NativeEndian.Uint32(b[4:])}
 		attrs, err := netlink.NewAttributeDecoder(b[rtnhLen:length])
 		if err != nil {
 			return nil, err
 		}
 		for attrs.Next() {
 			switch attrs.Type() {
-			case unix.RTA_GATEWAY:
-				h.gateway, _ = netip.AddrFromSlice(attrs.Bytes())
-			case unix.RTA_VIA:
-				h.gateway = viaAddr(attrs.Bytes())
+			case unix.RTA_GATEWAY, unix.RTA_VIA:
+				h.gateway = parseGateway(attrs)
 			}
 		}
 		if err := attrs.Err(); err != nil {

@@ -13,6 +13,8 @@ import (
 )
 
 // tcp is what TCP did, over both IP versions, which the kernel counts together.
+// Orphans and memory are the whole machine's, whatever the namespace: the kernel
+// has one account of them.
 var tcp = &Set{Name: "tcp", Fields: fieldsOf(tcpFigures), read: readTCP}
 
 // tcpFiles have TCP's figures.
@@ -22,117 +24,143 @@ type tcpFiles struct {
 	sockstat procfs.NetSockstatProtocol
 }
 
-const (
-	snmpTCP     = "/proc/net/snmp Tcp: "
-	netstatTCP  = "/proc/net/netstat TcpExt: "
-	sockstatTCP = "/proc/net/sockstat TCP: "
-)
-
+// Listen overflows and drops, and the drops of request queues, are in segments: a
+// client that tries again counts again.
 var tcpFigures = []figure[tcpFiles]{
-	{Field{"active_opens", snmpTCP + "ActiveOpens", "connections", true}, func(f *tcpFiles) *float64 { return f.snmp.ActiveOpens }},
-	{Field{"passive_opens", snmpTCP + "PassiveOpens", "connections", true}, func(f *tcpFiles) *float64 { return f.snmp.PassiveOpens }},
-	{Field{"attempt_fails", snmpTCP + "AttemptFails", "connections", true}, func(f *tcpFiles) *float64 { return f.snmp.AttemptFails }},
-	{Field{"estab_resets", snmpTCP + "EstabResets", "connections", true}, func(f *tcpFiles) *float64 { return f.snmp.EstabResets }},
-	{Field{"curr_estab", snmpTCP + "CurrEstab", "connections", false}, func(f *tcpFiles) *float64 { return f.snmp.CurrEstab }},
-	{Field{"in_segs", snmpTCP + "InSegs", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.InSegs }},
-	{Field{"out_segs", snmpTCP + "OutSegs", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.OutSegs }},
-	{Field{"retrans_segs", snmpTCP + "RetransSegs", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.RetransSegs }},
-	{Field{"in_errs", snmpTCP + "InErrs", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InErrs }},
-	{Field{"out_rsts", snmpTCP + "OutRsts", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.OutRsts }},
-	{Field{"in_csum_errors", snmpTCP + "InCsumErrors", "segments", true}, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InCsumErrors }},
-	tcpExt("listen_overflows", "ListenOverflows", "connections"),
-	tcpExt("listen_drops", "ListenDrops", "connections"),
+	tcpSNMP("active_opens", "ActiveOpens", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.ActiveOpens }),
+	tcpSNMP("passive_opens", "PassiveOpens", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.PassiveOpens }),
+	tcpSNMP("attempt_fails", "AttemptFails", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.AttemptFails }),
+	tcpSNMP("estab_resets", "EstabResets", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.EstabResets }),
+	tcpSNMP("curr_estab", "CurrEstab", "connections", false, func(f *tcpFiles) *float64 { return f.snmp.CurrEstab }),
+	tcpSNMP("in_segs", "InSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.InSegs }),
+	tcpSNMP("out_segs", "OutSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.OutSegs }),
+	tcpSNMP("retrans_segs", "RetransSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.RetransSegs }),
+	tcpSNMP("in_errs", "InErrs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InErrs }),
+	tcpSNMP("out_rsts", "OutRsts", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.OutRsts }),
+	tcpSNMP("in_csum_errors", "InCsumErrors", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InCsumErrors }),
+	tcpExt("listen_overflows", "ListenOverflows", "segments"),
+	tcpExt("listen_drops", "ListenDrops", "segments"),
 	tcpExt("syncookies_sent", "SyncookiesSent", "segments"),
 	tcpExt("syncookies_recv", "SyncookiesRecv", "segments"),
 	tcpExt("syncookies_failed", "SyncookiesFailed", "segments"),
-	tcpExt("tcp_req_q_full_drop", "TCPReqQFullDrop", "connections"),
-	tcpExt("tcp_req_q_full_do_cookies", "TCPReqQFullDoCookies", "connections"),
+	tcpExt("tcp_req_q_full_drop", "TCPReqQFullDrop", "segments"),
+	tcpExt("tcp_req_q_full_do_cookies", "TCPReqQFullDoCookies", "segments"),
 	tcpExt("tcp_syn_retrans", "TCPSynRetrans", "segments"),
 	tcpExt("tcp_timeouts", "TCPTimeouts", "timeouts"),
 	tcpExt("tcp_abort_on_memory", "TCPAbortOnMemory", "connections"),
 	tcpExt("tcp_time_wait_overflow", "TCPTimeWaitOverflow", "connections"),
-	{Field{"orphan", sockstatTCP + "orphan", "sockets", false}, func(f *tcpFiles) *float64 { return optional(f.sockstat.Orphan) }},
-	{Field{"tw", sockstatTCP + "tw", "sockets", false}, func(f *tcpFiles) *float64 { return optional(f.sockstat.TW) }},
-	{Field{"mem", sockstatTCP + "mem", "pages", false}, func(f *tcpFiles) *float64 { return optional(f.sockstat.Mem) }},
+	tcpSockstat("orphan", "sockets", func(p *procfs.NetSockstatProtocol) *int { return p.Orphan }),
+	tcpSockstat("tw", "sockets", func(p *procfs.NetSockstatProtocol) *int { return p.TW }),
+	tcpSockstat("mem", "pages", func(p *procfs.NetSockstatProtocol) *int { return p.Mem }),
 }
 
-// tcpExt makes a figure of the line TcpExt.
+// tcpSNMP makes a figure of the line Tcp of snmp.
+func tcpSNMP(key, name, unit string, counter bool, get func(*tcpFiles) *float64) figure[tcpFiles] {
+	return snmpFigure(Field{key, "/proc/net/snmp Tcp: " + name, unit, counter}, get)
+}
+
+// tcpExt makes a counter of the line TcpExt of netstat.
 func tcpExt(key, name, unit string) figure[tcpFiles] {
-	return figure[tcpFiles]{Field{key, netstatTCP + name, unit, true}, func(f *tcpFiles) *float64 {
+	return figure[tcpFiles]{Field{key, "/proc/net/netstat TcpExt: " + name, unit, true}, func(f *tcpFiles) (int64, bool) {
 		n, ok := f.ext[name]
-		if !ok {
-			return nil
-		}
-		x := float64(n)
-		return &x
+		return n, ok
 	}}
 }
 
+// tcpSockstat makes a gauge of the line TCP of sockstat.
+func tcpSockstat(key, unit string, get func(*procfs.NetSockstatProtocol) *int) figure[tcpFiles] {
+	return figure[tcpFiles]{Field{key, "/proc/net/sockstat TCP: " + key, unit, false}, func(f *tcpFiles) (int64, bool) {
+		n := get(&f.sockstat)
+		if n == nil {
+			return 0, false
+		}
+		return int64(*n), true
+	}}
+}
+
+// readTCP reads three files. A kernel may be without one of them, not without
+// all.
 func readTCP(_ context.Context, root string) ([]Row, error) {
 	proc, err := self(root)
 	if err != nil {
 		return nil, err
 	}
 	var f tcpFiles
-	var errs [3]error
-	f.snmp, errs[0] = proc.Snmp()
-	f.ext, errs[1] = readTCPExt(root)
-	sockstat, err := readSockstat(root, false)
-	if errs[2] = err; err == nil {
-		f.sockstat = sockstat["TCP"]
+	var snmpErr, extErr, sockstatErr error
+	f.snmp, snmpErr = proc.Snmp()
+	f.ext, extErr = readTCPExt(root)
+	f.sockstat, sockstatErr = readSockstatTCP(root)
+
+	var errs, missing []error
+	for _, file := range []struct {
+		name string
+		err  error
+	}{{"net/snmp", snmpErr}, {"net/netstat", extErr}, {"net/sockstat", sockstatErr}} {
+		if file.err == nil {
+			continue
+		}
+		err := fmt.Errorf("read %s: %w", file.name, file.err)
+		if absent(file.err) {
+			missing = append(missing, err)
+		} else {
+			errs = append(errs, err)
+		}
 	}
 	row := Row{Values: valuesOf(tcpFigures, &f)}
 	if len(row.Values) == 0 {
-		return nil, errors.Join(errs[:]...)
+		return nil, errors.Join(append(errs, missing...)...)
 	}
-	return []Row{row}, errors.Join(errs[:]...)
+	return []Row{row}, errors.Join(errs...)
 }
 
-// readTCPExt gives what the line TcpExt has, by name. procfs.Netstat leaves out
-// TCPAbortOnMemory and others.
 func readTCPExt(root string) (map[string]int64, error) {
-	path := filepath.Join(root, "net", "netstat")
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(filepath.Join(root, "net", "netstat"))
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.Split(string(text), "\n")
+	return parseTCPExt(string(text))
+}
+
+// parseTCPExt gives what the line TcpExt of /proc/net/netstat has, by name.
+// procfs.ProcNetstat leaves out TCPAbortOnMemory and others.
+func parseTCPExt(text string) (map[string]int64, error) {
+	const title = "TcpExt:"
+	lines := strings.Split(text, "\n")
 	for i := 0; i+1 < len(lines); i += 2 { // the names, then the values
-		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
-		if len(names) == 0 || names[0] != "TcpExt:" {
+		if !strings.HasPrefix(lines[i], title) {
 			continue
 		}
-		if len(names) != len(values) {
-			return nil, fmt.Errorf("%s: TcpExt has %d names and %d values", path, len(names), len(values))
+		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
+		if len(names) != len(values) || values[0] != title {
+			return nil, fmt.Errorf("%s has %d names, and then a line of %d values", title, len(names), len(values))
 		}
-		ext := map[string]int64{}
-		for k, name := range names[1:] {
-			if ext[name], err = strconv.ParseInt(values[k+1], 10, 64); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", path, name, err)
+		ext := make(map[string]int64, len(names))
+		for k := 1; k < len(names); k++ {
+			n, err := strconv.ParseInt(values[k], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", title, names[k], err)
 			}
+			ext[names[k]] = n
 		}
 		return ext, nil
 	}
-	return nil, fmt.Errorf("%s has no TcpExt", path)
+	return nil, fmt.Errorf("there is no line %s", title)
 }
 
-// readSockstat gives the lines of sockstat, of sockstat6 for ipv6, by protocol.
-func readSockstat(root string, ipv6 bool) (map[string]procfs.NetSockstatProtocol, error) {
-	fs, err := procfs.NewFS(root)
+// readSockstatTCP gives the line TCP of sockstat, which is of both IP versions.
+func readSockstatTCP(root string) (tcp procfs.NetSockstatProtocol, err error) {
+	all, err := mounted(root)
 	if err != nil {
-		return nil, err
+		return tcp, err
 	}
-	read := fs.NetSockstat
-	if ipv6 {
-		read = fs.NetSockstat6
-	}
-	stat, err := read()
+	stat, err := all.NetSockstat()
 	if err != nil {
-		return nil, fmt.Errorf("read sockstat: %w", err)
+		return tcp, err
 	}
-	protocols := map[string]procfs.NetSockstatProtocol{}
 	for _, p := range stat.Protocols {
-		protocols[p.Protocol] = p
+		if p.Protocol == "TCP" {
+			return p, nil
+		}
 	}
-	return protocols, nil
+	return tcp, nil
 }

@@ -3,26 +3,31 @@ package counters
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/prometheus/procfs"
 )
 
-// udp is what UDP did, a row for each IP version.
+// udp is what UDP did, a row for each IP version. A kernel without IPv6 has no
+// row for it.
 var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: fieldsOf(udpFigures), read: readUDP}
-
-// The figure X is Udp: X of the one file, Udp6X of the other.
-const snmpUDP = "/proc/net/snmp Udp:, /proc/net/snmp6 Udp6: "
 
 // The figures of IPv6 are those of IPv4 by the same names, so that one table does
 // for both.
 var udpFigures = []figure[procfs.Udp]{
-	{Field{"in_datagrams", snmpUDP + "InDatagrams", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.InDatagrams }},
-	{Field{"out_datagrams", snmpUDP + "OutDatagrams", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.OutDatagrams }},
-	{Field{"no_ports", snmpUDP + "NoPorts", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.NoPorts }},
-	{Field{"in_errors", snmpUDP + "InErrors", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.InErrors }},
-	{Field{"rcvbuf_errors", snmpUDP + "RcvbufErrors", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.RcvbufErrors }},
-	{Field{"sndbuf_errors", snmpUDP + "SndbufErrors", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.SndbufErrors }},
-	{Field{"in_csum_errors", snmpUDP + "InCsumErrors", "datagrams", true}, func(u *procfs.Udp) *float64 { return u.InCsumErrors }},
+	udpFigure("in_datagrams", "InDatagrams", func(u *procfs.Udp) *float64 { return u.InDatagrams }),
+	udpFigure("out_datagrams", "OutDatagrams", func(u *procfs.Udp) *float64 { return u.OutDatagrams }),
+	udpFigure("no_ports", "NoPorts", func(u *procfs.Udp) *float64 { return u.NoPorts }),
+	udpFigure("in_errors", "InErrors", func(u *procfs.Udp) *float64 { return u.InErrors }),
+	udpFigure("rcvbuf_errors", "RcvbufErrors", func(u *procfs.Udp) *float64 { return u.RcvbufErrors }),
+	udpFigure("sndbuf_errors", "SndbufErrors", func(u *procfs.Udp) *float64 { return u.SndbufErrors }),
+	udpFigure("in_csum_errors", "InCsumErrors", func(u *procfs.Udp) *float64 { return u.InCsumErrors }),
+}
+
+// udpFigure makes a figure that the line Udp of the one file has, and the line
+// Udp6X of the other.
+func udpFigure(key, name string, get func(*procfs.Udp) *float64) figure[procfs.Udp] {
+	return snmpFigure(Field{key, "/proc/net/snmp Udp: " + name + ", /proc/net/snmp6 Udp6" + name, "datagrams", true}, get)
 }
 
 func readUDP(_ context.Context, root string) ([]Row, error) {
@@ -30,18 +35,22 @@ func readUDP(_ context.Context, root string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []Row
 	snmp, err := proc.Snmp()
-	if err == nil {
-		rows = append(rows, Row{Tags: []string{"4"}, Values: valuesOf(udpFigures, &snmp.Udp)})
+	if err != nil {
+		err = fmt.Errorf("read net/snmp: %w", err)
 	}
-	snmp6, err6 := proc.Snmp6()
-	if absent(err6) {
-		return rows, err // a kernel without IPv6
+	snmp6, err6 := proc.Snmp6() // empty where the kernel has no IPv6
+	if err6 != nil {
+		err6 = fmt.Errorf("read net/snmp6: %w", err6)
 	}
-	if err6 == nil {
-		u := procfs.Udp(snmp6.Udp6)
-		rows = append(rows, Row{Tags: []string{"6"}, Values: valuesOf(udpFigures, &u)})
+	var rows []Row
+	for _, v := range []struct {
+		tag string
+		udp procfs.Udp
+	}{{"4", snmp.Udp}, {"6", procfs.Udp(snmp6.Udp6)}} {
+		if values := valuesOf(udpFigures, &v.udp); len(values) > 0 {
+			rows = append(rows, Row{Tags: []string{v.tag}, Values: values})
+		}
 	}
 	return rows, errors.Join(err, err6)
 }
