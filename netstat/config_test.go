@@ -20,7 +20,8 @@ func TestDefaultConfig(t *testing.T) {
 		[]netstat.Config{{Interval: 10 * time.Second, IPVersion: "split", Absent: "omit", PID: true, Source: "auto"}})
 }
 
-// The sample says of each option what its default is. It must be so.
+// The sample says of each option what its default is, but of include what there
+// is. It must be so.
 func TestSampleConfig(t *testing.T) {
 	t.Parallel()
 	groups := []netstat.Group{
@@ -29,6 +30,7 @@ func TestSampleConfig(t *testing.T) {
 		{PortsMatch: []string{"*:8080", "*:9000-9010"}},
 		{Ports: []string{"3306", "10.0.0.5:6379"}, Side: "remote"},
 	}
+	everything := func(c *netstat.Config) { c.Include = netstat.Included() }
 	option := regexp.MustCompile(`(?m)^  # (\w+ = .*)$`)
 	commented := regexp.MustCompile(`(?m)^  # ( *\S.*)$`)
 	tests := []struct {
@@ -37,9 +39,9 @@ func TestSampleConfig(t *testing.T) {
 		want netstat.Config
 	}{
 		{"as it is", netstat.SampleConfig(), netstat.DefaultConfig()},
-		{"with its options", option.ReplaceAllString(netstat.SampleConfig(), "  $1"), netstat.DefaultConfig()},
+		{"with its options", option.ReplaceAllString(netstat.SampleConfig(), "  $1"), defaultsWith(everything)},
 		{"with everything", commented.ReplaceAllString(netstat.SampleConfig(), "  $1"),
-			defaultsWith(withGroups(groups...), withTags(map[string]string{"some_tag": "some_value"}))},
+			defaultsWith(everything, withGroups(groups...), withTags(map[string]string{"some_tag": "some_value"}))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,7 +56,7 @@ func TestSampleConfig(t *testing.T) {
 			}
 		})
 	}
-	for _, key := range []string{"ip_version", "absent", "pid", "source"} {
+	for _, key := range []string{"ip_version", "absent", "pid", "source", "include"} {
 		if !slices.ContainsFunc(option.FindAllString(netstat.SampleConfig(), -1), func(line string) bool {
 			return strings.HasPrefix(line, "  # "+key+" = ")
 		}) {

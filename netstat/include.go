@@ -25,11 +25,7 @@ func Included() []string {
 func (c *Config) included() (sets []*counters.Set, errs []error) {
 	for i, name := range c.Include {
 		if counters.Find(name) == nil {
-			remedy := "give one or more of " + quoteList(Included())
-			if len(Included()) == 0 {
-				remedy = "this is for Linux only; leave it out"
-			}
-			errs = append(errs, c.problem(fmt.Sprintf("include[%d]", i), name, remedy))
+			errs = append(errs, c.problem(fmt.Sprintf("include[%d]", i), name, includeRemedy(Included())))
 		}
 	}
 	for _, s := range counters.Sets() {
@@ -38,6 +34,14 @@ func (c *Config) included() (sets []*counters.Set, errs []error) {
 		}
 	}
 	return sets, errs
+}
+
+// includeRemedy says what include may have on a system that has these sets.
+func includeRemedy(names []string) string {
+	if len(names) == 0 {
+		return "this is for Linux only; leave it out"
+	}
+	return "give one or more of " + quoteList(names)
 }
 
 // addIncluded adds the metrics of a set: one for each of its rows, with as many
