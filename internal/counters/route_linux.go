@@ -145,7 +145,8 @@ func preferred(best, r route) route {
 
 // probeDefault asks for the route to addresses that networks hardly have: one
 // that leads there by default is the default route. It is known when an address
-// has that, or none.
+// has that, or none. Of a route that leads nowhere the kernel gives only the
+// error that a sender has; it may be another than the default route.
 func probeDefault(ctx context.Context, family uint8, probes []string) (r route, known bool, err error) {
 	for _, probe := range probes {
 		dst := netip.MustParseAddr(probe).AsSlice()
@@ -157,6 +158,8 @@ func probeDefault(ctx context.Context, family uint8, probes []string) (r route, 
 			switch {
 			case errors.Is(err, unix.ENETUNREACH):
 				return route{}, true, nil
+			case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES):
+				// A blackhole, unreachable, prohibited.
 			case err != nil:
 				return route{}, false, fmt.Errorf("look up the default route: %w", err)
 			case r.prefix == 0 && r.table == unix.RT_TABLE_MAIN:
@@ -173,8 +176,8 @@ var unreachable = map[uint8]string{
 }
 
 // text gives the gateway and the interface. Of several hops it gives lists in
-// ascending order of the gateways, the interface of each in the same place; where
-// all have the same, that alone.
+// ascending order of the gateways and then the interfaces, the interface of each
+// in the same place; where all have the same, that alone.
 func (r *route) text() (gateway, device string, err error) {
 	switch {
 	case unreachable[r.kind] != "":
@@ -185,20 +188,22 @@ func (r *route) text() (gateway, device string, err error) {
 	case len(r.hops) == 0:
 		return noDefault, noDefault, nil
 	}
+	names := map[uint32]string{}
+	for _, h := range r.hops {
+		if names[h.index], err = interfaceName(h.index); err != nil {
+			return "", "", err
+		}
+	}
 	hops := slices.SortedFunc(slices.Values(r.hops), func(a, b hop) int {
-		return cmp.Or(a.gateway.Compare(b.gateway), cmp.Compare(a.index, b.index))
+		return cmp.Or(a.gateway.Compare(b.gateway), strings.Compare(names[a.index], names[b.index]))
 	})
 	var gateways, devices []string
 	for _, h := range slices.Compact(hops) {
-		g := noDefault
+		gateway := noDefault
 		if h.gateway.IsValid() {
-			g = h.gateway.String()
+			gateway = h.gateway.String()
 		}
-		d, err := interfaceName(h.index)
-		if err != nil {
-			return "", "", err
-		}
-		gateways, devices = append(gateways, g), append(devices, d)
+		gateways, devices = append(gateways, gateway), append(devices, names[h.index])
 	}
 	return list(gateways), list(devices), nil
 }
