@@ -22,6 +22,7 @@ type emitFlags struct {
 	interval   time.Duration
 	ports      []string
 	portsMatch []string
+	include    []string
 	tags       []string
 	host       string
 	precision  string
@@ -36,7 +37,8 @@ func newEmit() *cobra.Command {
 		Short: "Count sockets at an interval and write line protocol",
 		Long: `Count this host's TCP connections by state, and its UDP sockets, and write the
 measurements netstat and netstat_port as line protocol, to standard output if no
-other is named. It goes on until SIGINT or SIGTERM.
+other is named. It goes on until SIGINT or SIGTERM. --include adds the kernel's
+counters, such as netstat_tcp.
 
 The environment variables ` + netstat.EnvInterval + `,
 ` + netstat.EnvAddrPorts + ` and ` + netstat.EnvTags + `
@@ -55,6 +57,7 @@ override the configuration file; flags override both.
 	flags.DurationVar(&f.interval, "interval", netstat.DefaultInterval, "how often to count, instead of what the configuration says")
 	flags.StringSliceVar(&f.ports, "ports", nil, "count these `PORTS` apart, such as 80,443 or 10.0.0.0/8:5432; not with --config")
 	flags.StringSliceVar(&f.portsMatch, "ports-match", nil, "count each local address with these `PORTS` apart, such as '*:80'; not with --config")
+	flags.StringSliceVar(&f.include, "include", nil, "report these `SETS` of the kernel's counters too, on Linux: tcp, udp, conntrack, interface, route; not with --config")
 	flags.StringArrayVar(&f.tags, "tag", nil, "add the tag `KEY=VALUE` to rows that have none of that name (repeatable)")
 	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for no such tag (default this host's name)`)
 	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
@@ -147,6 +150,14 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 	if f.config != "" && len(groups) > 0 {
 		return nil, errors.New("--ports and --ports-match are for use without --config; add the ports to the file")
 	}
+	if f.config != "" && cmd.Flags().Changed("include") {
+		return nil, errors.New("--include is for use without --config; add the key include to the file")
+	}
+	if cmd.Flags().Changed("include") {
+		if err := checkInclude(f.include); err != nil {
+			return nil, err
+		}
+	}
 	configs, err := netstat.LoadWithEnv(f.config, os.LookupEnv)
 	if err != nil {
 		return nil, err
@@ -156,6 +167,9 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 		if len(groups) > 0 {
 			c.Groups = groups
 		}
+		if len(f.include) > 0 {
+			c.Include = f.include
+		}
 		if cmd.Flags().Changed("interval") {
 			if f.interval < netstat.MinInterval {
 				return nil, fmt.Errorf("--interval %s: give %s or more, such as 10s", f.interval, netstat.MinInterval)
@@ -164,6 +178,20 @@ func (f *emitFlags) configs(cmd *cobra.Command) ([]netstat.Config, error) {
 		}
 	}
 	return configs, nil
+}
+
+// checkInclude reports the first set that there is not, by the name of the flag.
+func checkInclude(sets []string) error {
+	if len(sets) == 0 {
+		return errors.New("--include has no sets; give at least one, or leave it out")
+	}
+	c := netstat.Config{Include: sets}
+	var wrong *netstat.ConfigError
+	if !errors.As(c.Validate(), &wrong) {
+		return nil
+	}
+	wrong.Key = "--" + wrong.Key
+	return wrong
 }
 
 // programTags gives the tags of --host and --tag.

@@ -84,6 +84,66 @@ func TestEmitPorts(t *testing.T) {
 	})
 }
 
+// TestEmitInclude has the kernel's counters by flag and by file, beside ports, and
+// an error that names the flag.
+func TestEmitInclude(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	h.Listen(testhost.IPv4, netip.Addr{}, 80)
+	const block = "[[inputs.netstat]]\ninclude = [\"udp\", \"tcp\", \"route\", \"interface\"]\n[[inputs.netstat.addr_ports]]\nports = [\"80\"]\n"
+	for name, args := range map[string][]string{
+		"flags": {"--ports", "80", "--include", "udp,tcp", "--include", "route,interface"},
+		"file":  {"--config", configFile(t, block)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := run(t, nil, append([]string{"emit", "--once", "--host=h"}, args...)...)
+			if stderr != "" || code != exitDone {
+				t.Fatalf("exit code %d, standard error %q", code, stderr)
+			}
+			points := parse(t, stdout)
+			var got []string
+			for _, p := range points {
+				got = append(got, fmt.Sprintln(p.name, p.tags))
+				if p.time != points[0].time {
+					t.Errorf("%s has another time than %s", p.name, points[0].name)
+				}
+			}
+			want := []string{
+				"netstat map[host:h ip_version:4]\n",
+				"netstat map[host:h ip_version:6]\n",
+				"netstat_port map[addr_port:80 host:h ip_version:4]\n",
+				"netstat_tcp map[host:h]\n",
+				"netstat_udp map[host:h ip_version:4]\n",
+				"netstat_udp map[host:h ip_version:6]\n",
+				"netstat_interface map[host:h interface:lo]\n",
+				"netstat_interface map[host:h interface:testhost0]\n",
+				"netstat_route map[host:h ip_version:4]\n",
+				"netstat_route map[host:h ip_version:6]\n",
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("got\n%swant\n%s", strings.Join(got, ""), strings.Join(want, ""))
+			}
+			if f := points[len(points)-1].fields; f["default_gateway"] != "none" || f["default_interface"] != "none" {
+				t.Errorf("netstat_route has %v, want no default route", f)
+			}
+			if f := points[3].fields; f["active_opens"] != int64(0) || f["tcp_abort_on_memory"] != int64(0) {
+				t.Errorf("netstat_tcp has %v, want integers, and no connection", f)
+			}
+		})
+	}
+	for args, words := range map[string][]string{
+		"--include=tcp,upd": {`--include[1] = "upd"`, `"tcp", "udp", "conntrack", "interface", "route"`},
+		"--include=":        {"--include", "at least one"},
+	} {
+		t.Run(args, func(t *testing.T) {
+			stdout, stderr, code := run(t, nil, "emit", "--once", args)
+			checkFailure(t, stdout, stderr, code, exitUsage, words...)
+		})
+	}
+}
+
 // TestEmitWithoutSockDiag has seccomp refuse sock_diag.
 func TestEmitWithoutSockDiag(t *testing.T) {
 	if !testhost.Enter(t) {

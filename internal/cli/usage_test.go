@@ -44,6 +44,7 @@ func TestBadUsage(t *testing.T) {
 		{"match without a star", nil, []string{"emit", "--ports-match", "80"}, []string{`--ports-match[0] = "80"`, `"*:80"`}},
 		{"match of an empty variable beside ports", nil, []string{"emit", "--ports", "80", "--ports-match", ""}, []string{"--ports-match = []", "leave it out"}},
 		{"ports beside a file", nil, []string{"emit", "--config", good, "--ports", "80"}, []string{"--ports", "--config"}},
+		{"set beside a file", nil, []string{"emit", "--config", good, "--include", "tcp"}, []string{"--include", "--config", "key include"}},
 		{"tag without a value", nil, []string{"emit", "--tag", "dc"}, []string{`--tag "dc"`, "KEY=VALUE"}},
 		{"tag that cannot be written", nil, []string{"emit", "--tag", "dc=a\tb"}, []string{"dc"}},
 		{"precision", nil, []string{"emit", "--precision", "m"}, []string{"--precision", `"m"`, "ns, us, ms or s"}},
