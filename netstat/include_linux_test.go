@@ -1,0 +1,128 @@
+package netstat_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/socket"
+)
+
+// everything includes all sets, named in no order and one of them twice.
+func everything() []string {
+	names := netstat.Included()
+	slices.Reverse(names)
+	return append(names, names[0])
+}
+
+// TestGatherInclude has the rows of all sets after those of sockets, in the order
+// of the sets, with the time and the tags of the Gather.
+func TestGatherInclude(t *testing.T) {
+	c := netstat.Config{
+		Include: everything(),
+		Groups:  []netstat.Group{{Ports: []string{"80"}, Tags: map[string]string{"service": "http"}}},
+		Tags:    map[string]string{"site": "fra", "interface": "overridden", "ip_version": "overridden"},
+	}
+	metrics := collect(t, c, tcp(socket.StateListen, "10.0.0.1:80", ""))
+
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Name)
+		if m.Time.IsZero() || !m.Time.Equal(metrics[0].Time) {
+			t.Errorf("%s has the time %v, the first metric %v", m.Name, m.Time, metrics[0].Time)
+		}
+		if m.Tag("site") != "fra" {
+			t.Errorf("%s has the tags %v, want those of the block too", m.Name, m.Tags)
+		}
+		set := counters.Find(strings.TrimPrefix(m.Name, "netstat_"))
+		if set == nil {
+			continue
+		}
+		if m.Tag("service") != "" {
+			t.Errorf("%s has a group's tags: %v", m.Name, m.Tags)
+		}
+		if !slices.IsSortedFunc(m.Tags, func(a, b netstat.Tag) int { return strings.Compare(a.Key, b.Key) }) {
+			t.Errorf("%s has the tags %v, want them in order", m.Name, m.Tags)
+		}
+		for _, key := range set.Tags {
+			if m.Tag(key) == "overridden" {
+				t.Errorf("%s has the block's tag %s, want its own", m.Name, key)
+			}
+		}
+		for _, f := range m.Fields {
+			i := slices.IndexFunc(set.Fields, func(known counters.Field) bool { return known.Key == f.Key })
+			if i < 0 || set.Fields[i].Counter != f.Counter {
+				t.Errorf("%s has the field %+v, which the set does not have so", m.Name, f)
+			}
+		}
+	}
+	want := []string{"netstat", "netstat", "netstat_port"}
+	for _, name := range netstat.Included() {
+		if slices.Contains(names, "netstat_"+name) { // a machine may have no conntrack
+			want = append(want, "netstat_"+name)
+		} else if name != "conntrack" {
+			t.Errorf("there is no netstat_%s", name)
+		}
+	}
+	if got := slices.Compact(names[2:]); !slices.Equal(append([]string{"netstat", "netstat"}, got...), want) {
+		t.Errorf("the measurements are %v, want %v", names, want)
+	}
+}
+
+// TestGatherIncludePartly has a procfs without what some sets need. Their errors
+// do not lose other rows, nor do those of sockets.
+func TestGatherIncludePartly(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("HOST_PROC", root)
+	src := &fakeSource{sockets: []socket.Socket{tcp(socket.StateListen, "10.0.0.1:80", "")}}
+	c, err := netstat.New(netstat.Config{Include: everything(), Sockets: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	measurements := func(metrics []netstat.Metric) string {
+		var names []string
+		for _, m := range metrics {
+			names = append(names, m.Name)
+		}
+		return strings.Join(slices.Compact(names), " ")
+	}
+
+	metrics, err := c.Gather(context.Background())
+	if got := measurements(metrics); got != "netstat netstat_route" {
+		t.Errorf("there are %s, want netstat netstat_route", got)
+	}
+	for _, want := range []string{"read netstat_tcp: ", "read netstat_udp: ", "read netstat_interface: ", root} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not have %q: %v", want, err)
+		}
+	}
+
+	// The counters are there, the sockets not.
+	for link, target := range map[string]string{"self": "1", "net": "self/net"} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(root, os.DirFS("../internal/counters/testdata/proc")); err != nil {
+		t.Fatal(err)
+	}
+	src.err = errors.New("refused")
+	metrics, err = c.Gather(context.Background())
+	const all = "netstat_tcp netstat_udp netstat_conntrack netstat_interface netstat_route"
+	if got := measurements(metrics); got != all || !errors.Is(err, src.err) {
+		t.Errorf("there are %s and the error %v, want %s and %v", got, err, all, src.err)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if metrics, err := c.Gather(ctx); !errors.Is(err, context.Canceled) || metrics != nil {
+		t.Errorf("got %v and the error %v after the context ended", metrics, err)
+	}
+}
