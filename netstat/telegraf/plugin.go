@@ -10,7 +10,6 @@ package telegraf
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/telegraf/plugins/inputs"
@@ -70,8 +69,8 @@ func (n *Netstat) Start(telegraf.Accumulator) error {
 	return nil
 }
 
-// Gather counts the host's sockets. What could be read arrives, also
-// when there is an error for the rest.
+// Gather counts the host's sockets, and reads what Include names. What could be
+// read arrives, also when there is an error for the rest.
 func (n *Netstat) Gather(acc telegraf.Accumulator) error {
 	metrics, err := n.collector.Gather(n.ctx)
 	Add(acc, metrics)
@@ -107,7 +106,7 @@ func Add(acc telegraf.Accumulator, metrics []netstat.Metric) {
 			}
 		}
 		if len(counters) > 0 {
-			acc.AddCounter(m.Name, counters, maps.Clone(tags), m.Time)
+			acc.AddCounter(m.Name, counters, tags, m.Time)
 		}
 		if len(gauges) > 0 {
 			acc.AddGauge(m.Name, gauges, tags, m.Time)

@@ -91,6 +91,44 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestAdd has counters arrive as a counter, and the rest as a gauge, with the tags
+// and the time of one metric.
+func TestAdd(t *testing.T) {
+	at := time.Unix(1795323131, 5)
+	tags := []netstat.Tag{{Key: "host", Value: "h"}, {Key: "ip_version", Value: "4"}}
+	in := []netstat.Metric{
+		{Name: "netstat", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "tcp_listen", Value: netstat.Int(3)}}},
+		{Name: "netstat_udp", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "no_ports", Value: netstat.Int(1 << 60), Counter: true}}},
+		{Name: "netstat_conntrack", Time: at, Fields: []netstat.Field{
+			{Key: "entries", Value: netstat.Int(42)}, {Key: "drop", Value: netstat.Int(7), Counter: true}, {Key: "used_percent", Value: netstat.Float(26.25)},
+		}},
+		{Name: "netstat_route", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "default_gateway", Value: netstat.String("none")}}},
+	}
+	want := []string{
+		"netstat map[host:h ip_version:4] map[tcp_listen:3] gauge",
+		"netstat_udp map[host:h ip_version:4] map[no_ports:1152921504606846976] counter",
+		"netstat_conntrack map[] map[drop:7] counter",
+		"netstat_conntrack map[] map[entries:42 used_percent:26.25] gauge",
+		"netstat_route map[host:h ip_version:4] map[default_gateway:none] gauge",
+	}
+	types := map[telegraf.ValueType]string{telegraf.Counter: "counter", telegraf.Gauge: "gauge"}
+	metrics := make(chan telegraf.Metric, len(want)+1)
+	acc := agent.NewAccumulator(&maker{}, metrics)
+	acc.SetPrecision(time.Nanosecond)
+	Add(acc, in)
+	close(metrics)
+	var got []string
+	for metric := range metrics {
+		got = append(got, fmt.Sprintln(metric.Name(), metric.Tags(), metric.Fields(), types[metric.Type()]))
+		if !metric.Time().Equal(at) {
+			t.Errorf("%s has the time %v, want %v", metric.Name(), metric.Time(), at)
+		}
+	}
+	if strings.Join(got, "") != strings.Join(want, "\n")+"\n" {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, ""), strings.Join(want, "\n"))
+	}
+}
+
 // TestRegistered has the input registered with the defaults of sample.conf.
 func TestRegistered(t *testing.T) {
 	n, ok := inputs.Inputs["netstat"]().(*Netstat)
