@@ -90,7 +90,7 @@ func file(t *testing.T, name, text string) string {
 type row struct {
 	Name   string
 	Tags   map[string]string
-	Fields map[string]int64
+	Fields map[string]any // int64, float64 or string
 }
 
 func (r row) key() string { return r.Name + fmt.Sprint(r.Tags) }
@@ -115,12 +115,12 @@ func library(t *testing.T, text string) []row {
 			t.Fatal(err)
 		}
 		for _, m := range metrics {
-			r := row{m.Name, map[string]string{"host": hostName}, map[string]int64{}}
+			r := row{m.Name, map[string]string{"host": hostName}, map[string]any{}}
 			for _, tag := range m.Tags {
 				r.Tags[tag.Key] = tag.Value
 			}
 			for _, f := range m.Fields {
-				r.Fields[f.Key], _ = f.Value.Int()
+				r.Fields[f.Key] = f.Value.Any()
 			}
 			rows = append(rows, r)
 		}
@@ -140,17 +140,16 @@ func gathers(t *testing.T, influx *peers.Influx) [][]row {
 	for _, s := range influx.Query(database, `SELECT * FROM /^netstat/ GROUP BY *`) {
 		for _, values := range s.Values {
 			// A tag that a series has not, and others have, is empty.
-			r := row{s.Name, maps.Clone(s.Tags), map[string]int64{}}
+			r := row{s.Name, maps.Clone(s.Tags), map[string]any{}}
 			maps.DeleteFunc(r.Tags, func(_, value string) bool { return value == "" })
 			for i, column := range s.Columns[1:] {
-				if values[i+1] == nil {
-					continue // a field of other series of the measurement
+				switch v := values[i+1].(type) {
+				case nil: // a field of other series of the measurement
+				case json.Number:
+					r.Fields[column] = number(t, v)
+				default:
+					r.Fields[column] = v
 				}
-				n, err := values[i+1].(json.Number).Int64()
-				if err != nil {
-					t.Fatalf("%s.%s is no integer: %v", s.Name, column, values[i+1])
-				}
-				r.Fields[column] = n
 			}
 			at := fmt.Sprint(values[0])
 			byTime[at] = append(byTime[at], r)
@@ -167,6 +166,20 @@ func gathers(t *testing.T, influx *peers.Influx) [][]row {
 		all = append(all, byTime[at])
 	}
 	return all
+}
+
+// number gives an integer as such; the database writes a float that is whole as
+// an integer.
+func number(t *testing.T, text json.Number) any {
+	t.Helper()
+	if n, err := text.Int64(); err == nil {
+		return n
+	}
+	x, err := text.Float64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 // telegraf starts Telegraf with the configuration and waits until the database
