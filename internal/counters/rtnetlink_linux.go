@@ -30,7 +30,7 @@ const rtaNHID = 30
 
 // routeBuf holds any datagram of a dump: netlink_recvmsg makes them as large as
 // the reader's buffer and at most 32 KiB.
-const routeBuf = 64 << 10
+const routeBuf = 32 << 10
 
 // askRoutes sends an RTM_GETROUTE and gives the routes that answer it, in the
 // kernel's order. A table that is not there has no routes. The kernel makes its
