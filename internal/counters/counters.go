@@ -25,7 +25,7 @@ type Field struct {
 	Key     string // the kernel's name in snake_case, but for interfaces
 	Source  string // the kernel's file and its name there
 	Unit    string // of the value; "" for text
-	Counter bool   // counts up from when the namespace was made; else it is as of now
+	Counter bool   // counts up from when the namespace, or the interface, was made; else it is as of now
 }
 
 // Row is one set of figures that was read.

@@ -84,7 +84,7 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 //
 // The kernel lists IPv4 in ascending order of destinations, so that the default
 // routes are in the beginning; IPv6 as a tree from its leaves, so that they come
-// last, and probes have to find them.
+// last, but for those of some sources only, and probes have to find them.
 func readTable(ctx context.Context, family uint8, probes []string) ([]Value, error) {
 	rtm := make([]byte, rtmsgLen)
 	rtm[0], rtm[4] = family, unix.RT_TABLE_MAIN
@@ -107,11 +107,13 @@ func readTable(ctx context.Context, family uint8, probes []string) ([]Value, err
 	var values []Value
 	if n <= maxRoutes {
 		values = append(values, Value{&routeFields[0], int64(n)})
-	} else if best.family == 0 && len(probes) > 0 {
-		var known bool
-		var err error
-		if best, known, err = probeDefault(ctx, family, probes); err != nil || !known {
+	} else if (best.family == 0 || best.special) && len(probes) > 0 {
+		found, known, err := probeDefault(ctx, family, probes)
+		if err != nil || !known {
 			return values, err
+		}
+		if found.family != 0 {
+			best = found
 		}
 	}
 	gateway, device, err := best.text()

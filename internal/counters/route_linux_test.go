@@ -190,7 +190,9 @@ func TestRouteLiveMany(t *testing.T) {
 		{"6", "fd01::254", "a", []string{"route replace default via fd01::254"}},
 		// A route that the first of the probes takes, and not the next.
 		{"6", "fd01::254", "a", []string{"route add 2000::/3 via fd02::9"}},
-		{"6", "none", "none", []string{"route del default"}},
+		{"6", "fd01::254", "a", []string{"route add default from fd01::/64 via fd02::9 metric 1"}},
+		{"6", "fd02::9", "b", []string{"route del default via fd01::254"}},
+		{"6", "none", "none", []string{"route flush exact default"}},
 	} {
 		ip(t, step.version, step.commands...)
 		checkRoutes(t, step.version, step.gateway, step.device)
