@@ -3,6 +3,7 @@ package counters
 import (
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/l4stat/l4stat/internal/testhost"
@@ -11,6 +12,7 @@ import (
 // ipLink is what ip -s -j link has of an interface.
 type ipLink struct {
 	Ifname string
+	State  string                   `json:"operstate"`
 	Stats  struct{ RX, TX ipStats } `json:"stats64"`
 }
 
@@ -51,6 +53,11 @@ func TestInterfaceLive(t *testing.T) {
 	ip(t, "4", "link set dev lo up", "link add dev a type veth peer name b", "link set dev a addrgenmode none",
 		"link set dev b addrgenmode none", "address add 10.1.0.1/24 dev a", "link set dev a up", "link set dev b up",
 		"neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev a")
+	// The kernel makes a device ready to send some time after its link is up, and
+	// drops packets until then (net/core/link_watch.c).
+	until(t, "the devices send", func() bool {
+		return !slices.ContainsFunc(ipJSON[ipLink](t, "-s", "link"), func(l ipLink) bool { return l.State == "DOWN" || l.State == "LOWERLAYERDOWN" })
+	})
 	before := compare(3)
 
 	const n, size = 100, 500
