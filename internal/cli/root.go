@@ -113,7 +113,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("l4stat {{.Version}}\n")
-	root.AddCommand(newEmit(), newConfig())
+	root.AddCommand(newEmit(), newWatch(), newConfig())
 	return root
 }
 
