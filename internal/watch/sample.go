@@ -156,33 +156,30 @@ func failedTables(failed socket.TableErrors, needed []socket.Table) error {
 // between the two readings, however late the second is.
 func figures(b *Block, before, now blockReading) []float64 {
 	values := slices.Clone(now.values)
-	grown := func(i int) float64 {
-		if before.values == nil {
-			return unknown
-		}
-		if d := now.values[i] - before.values[i]; d >= 0 {
-			return d
-		}
-		return unknown // the counter began anew
-	}
+	grown := unknowns(len(values))
 	var all float64
 	for i, c := range b.Columns {
-		if c.kind == share {
-			all += grown(i)
+		if before.values == nil || c.kind == gauge {
+			continue
+		}
+		grown[i] = now.values[i] - before.values[i]
+		switch {
+		case c.kind == share:
+			grown[i] = max(grown[i], 0) // Linux takes back some idle time now and then
+			all += grown[i]
+		case grown[i] < 0:
+			grown[i] = unknown // the counter began anew
 		}
 	}
+	over := now.at.Sub(before.at).Seconds()
 	for i, c := range b.Columns {
-		switch c.kind {
-		case rate:
+		switch {
+		case c.kind == rate && over > 0:
+			values[i] = grown[i] / over
+		case c.kind == share && all > 0:
+			values[i] = 100 * grown[i] / all
+		case c.kind != gauge:
 			values[i] = unknown
-			if over := now.at.Sub(before.at).Seconds(); over > 0 {
-				values[i] = grown(i) / over
-			}
-		case share:
-			values[i] = unknown
-			if all > 0 {
-				values[i] = 100 * grown(i) / all
-			}
 		}
 	}
 	return values

@@ -98,7 +98,7 @@ func (s *Screen) header() {
 			w += 1 + c.width()
 			parts = append(parts, s.paint(underlined, c.title()))
 		}
-		titles = append(titles, s.paint(plain, center(s.Blocks[p.block].Title, w-1)))
+		titles = append(titles, s.paint(plain, center(s.Blocks[p.block].Title, max(w-1, 0))))
 		names = append(names, strings.Join(parts, " "))
 	}
 	s.write(strings.Join(titles, " "))
@@ -167,7 +167,6 @@ func (s *Screen) note(text string) {
 		line += s.cut(word)
 	}
 	s.write(line)
-	s.lines++
 }
 
 // cut shortens a word that is wider than the terminal.

@@ -1,0 +1,112 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/l4stat/l4stat/netstat/socket"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("differs from %s (go test -update writes it anew); got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// blocksOf gives the blocks of groups.
+func blocksOf(groups ...Group) []*Block {
+	var blocks []*Block
+	for _, g := range groups {
+		g.own()
+		blocks = append(blocks, g.Blocks...)
+	}
+	return blocks
+}
+
+// sockets is a source of made-up sockets.
+type sockets struct {
+	list []socket.Socket
+	err  error
+}
+
+func (s *sockets) Each(_ context.Context, q socket.Query, fn func(*socket.Socket) error) error {
+	for _, sock := range s.list {
+		if err := fn(&sock); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+func (s *sockets) Close() error { return nil }
+
+// scripted is a group with a block whose readings are given: a gauge and a
+// counter. Each reading takes its time.
+type scripted struct {
+	readings []float64       // of both columns
+	took     []time.Duration // by the readings
+	n        int
+}
+
+func (s *scripted) group() Group {
+	return Group{Name: "scripted", Blocks: []*Block{{
+		Title: "scripted",
+		Columns: []Column{
+			{Name: "now"},
+			{Name: "rate", kind: rate},
+		},
+		read: func(*reading) ([]float64, time.Time, error) {
+			at := time.Now()
+			i := s.n
+			s.n++
+			if i < len(s.took) {
+				time.Sleep(s.took[i])
+			}
+			if i >= len(s.readings) {
+				return nil, at, errors.New("no reading is left")
+			}
+			return []float64{s.readings[i], s.readings[i]}, at, nil
+		},
+	}}}
+}
+
+// recorder is an Output that keeps what it is given.
+type recorder struct {
+	samples []*Sample
+	summary *Summary
+	row     func(n int) error
+}
+
+func (r *recorder) Row(s *Sample) error {
+	r.samples = append(r.samples, s)
+	if r.row != nil {
+		return r.row(len(r.samples))
+	}
+	return nil
+}
+
+func (r *recorder) End(s *Summary) error {
+	r.summary = s
+	return nil
+}
+
+func ignore(string) {}
