@@ -37,6 +37,7 @@ type Host struct {
 	mu        sync.Mutex // held by one script at a time: scripts read from the same tun
 	listeners []*Sock
 	peerPort  uint16 // of the peer's last flow
+	flooded   int    // SYNs that Flood has sent
 }
 
 // New sets up the namespace that [Enter] made: loopback, and an interface with the addresses 10.77.0.1 and fd77::1
