@@ -164,12 +164,17 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 	if err != nil {
 		return &usageError{err}
 	}
-	defer func() { err = errors.Join(err, source.Close()) }()
+	defer func() {
+		if closeErr := source.Close(); err == nil {
+			err = closeErr
+		}
+	}()
 
 	o := watch.Options{
 		Sampler: watch.NewSampler(blocks, source, socket.ProcRoot(), log.WarnOnce),
 		Delay:   delay,
 		Count:   count,
+		Outputs: []watch.Output{f.display(cmd, blocks)}, // first, to show the summary also where the file has failed
 		Warn:    log.Warn,
 	}
 	if f.output != "" {
@@ -179,7 +184,6 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 		}
 		o.Outputs = append(o.Outputs, csv)
 	}
-	o.Outputs = append(o.Outputs, f.display(cmd, blocks))
 	err = watch.Run(cmd.Context(), o)
 	var refused *watch.DelayError
 	if errors.As(err, &refused) {
