@@ -177,6 +177,9 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 		Outputs: []watch.Output{f.display(cmd, blocks)}, // first, to show the summary also where the file has failed
 		Warn:    log.Warn,
 	}
+	if f.output == "-" {
+		return usage("--output -: give a file; for a program to read standard output there is --json")
+	}
 	if f.output != "" {
 		csv, err := watch.OpenCSV(f.output, blocks, "l4stat "+strings.Join(os.Args[1:], " "), log.Warn)
 		if err != nil {
@@ -253,7 +256,7 @@ func (f *watchFlags) display(cmd *cobra.Command, blocks []*watch.Block) watch.Ou
 		s.Color = !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		s.Size = func() (int, int) {
 			width, height, err := term.GetSize(fd)
-			if err != nil {
+			if err != nil || width <= 0 || height <= 0 { // not every terminal says
 				return 80, 24
 			}
 			return width, height

@@ -37,6 +37,7 @@ func TestWatchBadUsage(t *testing.T) {
 		{"three arguments", []string{"1", "2", "3"}, []string{`"3"`, "give delay and count"}},
 		{"output in no folder", []string{"--output", "/nonexistent/out.csv", "1", "1"}, []string{"--output", "/nonexistent/out.csv"}},
 		{"output that is a folder", []string{"--output", t.TempDir(), "1", "1"}, []string{"--output", "is a directory"}},
+		{"output to standard output", []string{"--output", "-", "1", "1"}, []string{"--output -", "--json"}},
 		{"groups of nothing", []string{"--groups"}, []string{"--groups", "--config"}},
 		{"groups of a file without", []string{"--groups", "--config", none}, []string{"--groups", none, "no addr_ports groups"}},
 		{"groups of a bad file", []string{"--groups", "--config", bad}, []string{bad, "ports[1]", `"1.1.1.1:http"`}},

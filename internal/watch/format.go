@@ -5,7 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 )
 
 // timeLayout is dstat's.
@@ -22,7 +23,7 @@ func (c *Column) width() int {
 	case clock:
 		w = len(timeLayout)
 	}
-	return max(w, utf8.RuneCountInString(c.Name))
+	return max(w, runewidth.StringWidth(c.Name))
 }
 
 // letter reports whether the column ends in a place for a unit's letter.
@@ -30,10 +31,10 @@ func (c *Column) letter() bool { return c.unit == count || c.unit == bytes }
 
 // title puts the column's name above its digits.
 func (c *Column) title() string {
-	if c.letter() && utf8.RuneCountInString(c.Name) < c.width() {
-		return fmt.Sprintf("%*s ", c.width()-1, c.Name)
+	if c.letter() && runewidth.StringWidth(c.Name) < c.width() {
+		return runewidth.FillLeft(c.Name, c.width()-1) + " "
 	}
-	return fmt.Sprintf("%*s", c.width(), c.Name)
+	return runewidth.FillLeft(c.Name, c.width())
 }
 
 // magnitude is what colours a figure.

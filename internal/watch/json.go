@@ -19,7 +19,7 @@ type JSON struct {
 // Row writes the object of a sample.
 func (j *JSON) Row(sample *Sample) error {
 	return j.write(`{"time":"` + sample.Time.Format(time.RFC3339Nano) + `","interval":` +
-		exact(sample.Elapsed.Seconds()) + j.groups(sample.Values) + "}\n")
+		strconv.FormatFloat(sample.Elapsed.Round(time.Microsecond).Seconds(), 'f', -1, 64) + j.groups(sample.Values) + "}\n")
 }
 
 // End writes the object of the summary.

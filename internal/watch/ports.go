@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/socket"
@@ -52,10 +54,7 @@ func groupName(g *netstat.Group) string {
 		name = service
 	}
 	const longest = 12
-	if runes := []rune(name); len(runes) > longest {
-		name = string(runes[:longest])
-	}
-	return name
+	return runewidth.Truncate(name, longest, "")
 }
 
 // distinct numbers columns that would have one name.

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"reflect"
@@ -127,5 +128,39 @@ func TestPorts(t *testing.T) {
 
 	if _, err := NewPorts([]netstat.Config{{Groups: []netstat.Group{{Ports: []string{"0"}}}}}); err == nil {
 		t.Error("port 0 is no error")
+	}
+}
+
+// many is a source of n sockets, which it makes as it goes.
+type many struct{ n int }
+
+func (m *many) Each(_ context.Context, _ socket.Query, fn func(*socket.Socket) error) error {
+	s := socket.Socket{Protocol: socket.TCP, State: socket.StateEstablished}
+	for range m.n {
+		if err := fn(&s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *many) Close() error { return nil }
+
+// TestAllocations holds that a sample keeps nothing for each socket.
+func TestAllocations(t *testing.T) {
+	g, err := NewPorts([]netstat.Config{{Groups: []netstat.Group{{Ports: []string{"80"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	per := func(n int) float64 {
+		s := NewSampler(states(newTCP(), newUDP(), g), &many{n}, "", ignore)
+		return testing.AllocsPerRun(5, func() {
+			if _, err := s.Sample(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, all := per(10), per(100000); all > few {
+		t.Errorf("a sample of 10 sockets makes %v allocations, one of 100,000 %v", few, all)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 )
 
 // Screen writes samples as dstat does: a line each, below a header of two lines.
@@ -157,7 +158,7 @@ func (s *Screen) noteLeft() {
 func (s *Screen) note(text string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {
-		if line != "" && s.width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > s.width {
+		if line != "" && s.width > 0 && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > s.width {
 			s.write(line)
 			line = ""
 		}
@@ -171,8 +172,8 @@ func (s *Screen) note(text string) {
 
 // cut shortens a word that is wider than the terminal.
 func (s *Screen) cut(word string) string {
-	if s.width > 0 && utf8.RuneCountInString(word) > s.width {
-		return string([]rune(word)[:s.width])
+	if s.width > 0 {
+		return runewidth.Truncate(word, s.width, "")
 	}
 	return word
 }
@@ -215,9 +216,10 @@ func (s *Screen) paint(color, text string) string {
 // center puts a title in the middle of dashes, as dstat does.
 func center(title string, width int) string {
 	title = strings.ReplaceAll(title, " ", "-")
-	n := utf8.RuneCountInString(title)
-	if n >= width {
-		return string([]rune(title)[:width])
+	n := runewidth.StringWidth(title)
+	if n > width {
+		title = runewidth.Truncate(title, width, "")
+		n = runewidth.StringWidth(title)
 	}
 	left := (width - n) / 2
 	return strings.Repeat("-", left) + title + strings.Repeat("-", width-n-left)

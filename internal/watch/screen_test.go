@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/l4stat/l4stat/netstat"
 )
 
 // some are samples of every group, without rates in the first.
@@ -224,5 +228,27 @@ func TestCSVFull(t *testing.T) {
 	}
 	if got := fmt.Sprint(len(warnings)); got != "1" {
 		t.Errorf("there are %s warnings, want 1: %q", got, warnings)
+	}
+}
+
+// TestWideNames has columns of names in wide characters be aligned.
+func TestWideNames(t *testing.T) {
+	t.Parallel()
+	g, err := NewPorts([]netstat.Config{{Groups: []netstat.Group{
+		{Ports: []string{"80"}, Tags: map[string]string{"service": "网页"}},
+		{Ports: []string{"53"}, Tags: map[string]string{"service": "域名"}},
+		{Ports: []string{"443"}, Tags: map[string]string{"service": "非常非常长的名字"}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out stdbytes.Buffer
+	write(t, &Screen{W: &out, Blocks: g.Blocks}, g.Blocks, some(g.Blocks))
+	golden(t, "wide.golden", out.String())
+	lines := strings.Split(out.String(), "\n")
+	for _, line := range lines[1:5] {
+		if got, want := runewidth.StringWidth(line), runewidth.StringWidth(lines[0]); got != want {
+			t.Errorf("a line is %d wide below a title of %d:\n%s", got, want, out.String())
+		}
 	}
 }

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"io/fs"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -23,9 +24,12 @@ func newSocket() Group {
 
 func readSockstat(r *reading) ([]float64, time.Time, error) {
 	at := time.Now()
+	if runtime.GOOS != "linux" {
+		return nil, at, errSystem
+	}
 	all, err := procfs.NewFS(r.root)
 	if err != nil {
-		return nil, at, errors.Join(errSystem, err)
+		return nil, at, err
 	}
 	four, err := all.NetSockstat()
 	if err != nil {
