@@ -30,13 +30,11 @@ import (
 
 // watched is a line of l4stat watch --json.
 type watched struct {
-	Time                         time.Time
-	Interval                     float64
-	TCP, UDP, Drops, Groups, Net map[string]*float64
-	Summary                      *struct {
-		Samples       int
-		Min, Avg, Max struct{ TCP, UDP, Drops map[string]*float64 }
-	}
+	Time                        time.Time
+	TCP, UDP, Drops, Groups     map[string]*float64
+	Socket, Net, Conntrack, CPU map[string]*float64
+	Mem                         map[string]*float64
+	Summary                     *struct{ Samples int }
 }
 
 // watchJSON runs l4stat watch --json to its end and gives its samples, and what is
@@ -512,7 +510,7 @@ func TestWatchSYNFlood(t *testing.T) {
 	}
 
 	before := gather()
-	w := start(t, "--json", "--tcp", "--drops", "0.2")
+	w := start(t, "--json", "--tcp", "--drops", "--net", "0.2")
 	w.lines(t, 2)
 	const rounds, atOnce = 10, 100
 	flood := func() {
@@ -535,6 +533,7 @@ func TestWatchSYNFlood(t *testing.T) {
 		for _, name := range []string{"over", "drop", "cook"} {
 			total[name] += *s.Drops[name] * s.Time.Sub(all[i].Time).Seconds()
 		}
+		total["recv"] += *s.Net["recv"] * s.Time.Sub(all[i].Time).Seconds()
 		most = max(most, *s.TCP["syn"])
 		if *s.TCP["act"] != established || *s.TCP["acpt"] != 0 {
 			t.Errorf("established are %v and accepted %v per second, want %d and 0", *s.TCP["act"], *s.TCP["acpt"], established)
@@ -553,9 +552,10 @@ func TestWatchSYNFlood(t *testing.T) {
 	if drops != sent {
 		t.Errorf("netstat_tcp has %d drops of %d SYNs to a full queue without cookies", drops, sent)
 	}
-	for name, want := range map[string]int64{"cook": cookies, "drop": drops, "over": 0} {
+	const bytes = 40 // of a SYN, in all
+	for name, want := range map[string]int64{"cook": cookies, "drop": drops, "over": 0, "recv": 2 * sent * bytes} {
 		if math.Abs(total[name]-float64(want)) > 0.05*float64(want) {
-			t.Errorf("%s adds up to %.1f, netstat_tcp to %d", name, total[name], want)
+			t.Errorf("%s adds up to %.1f, want %d", name, total[name], want)
 		}
 	}
 }
@@ -580,7 +580,7 @@ func TestWatchInterrupt(t *testing.T) {
 // TestWatchClosedPipe ends when nobody reads any more.
 func TestWatchClosedPipe(t *testing.T) {
 	t.Parallel()
-	cmd := program(t, nil, "watch", "0.05")
+	cmd := program(t, nil, "watch", "0.2")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -642,5 +642,87 @@ ports = ["80-90", "53"]
 	// EveryState has two connections in ESTABLISHED.
 	if want := map[string]float64{"web": 4, "80-90,53": 2 + 1}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the columns are %v, want %v", got, want)
+	}
+}
+
+// TestWatchSockets has the sockets that are in use, of both IP versions.
+func TestWatchSockets(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	for i, v := range []testhost.Version{testhost.IPv4, testhost.IPv4, testhost.IPv6} {
+		h.Listen(v, netip.Addr{}, uint16(80+i))
+		h.UDP(v, netip.Addr{}, uint16(80+i), false)
+	}
+	h.UDP(testhost.IPv6, netip.Addr{}, 53, true)
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 253) // for experiments
+		if err != nil {
+			testhost.SkipOrFail(t, "cannot make a raw socket: "+err.Error())
+		}
+		defer func() { _ = unix.Close(fd) }()
+	}
+	samples, _ := watchJSON(t, "--socket", "1", "1")
+	got := samples[0].Socket
+	for name, want := range map[string]float64{"tcp": 3, "udp": 4, "raw": 2, "frg": 0} {
+		if *got[name] != want {
+			t.Errorf("%s is %v, want %v", name, *got[name], want)
+		}
+	}
+	if all := 3.0 + 4 + 2; *got["tot"] < all || *got["tot"] > all+50 {
+		t.Errorf("tot is %v, want %v and the few that the program has", *got["tot"], all)
+	}
+}
+
+// TestWatchHost has figures of the whole host be as /proc has them.
+func TestWatchHost(t *testing.T) {
+	t.Parallel()
+	samples, _ := watchJSON(t, "--cpu", "--mem", "--conntrack", "0.5", "2")
+	s := samples[1]
+	sum := 0.0
+	for name, v := range s.CPU {
+		if v == nil || *v < 0 || *v > 100 {
+			t.Fatalf("%s of the processors is %v", name, v)
+		}
+		sum += *v
+	}
+	if math.Abs(sum-100) > 0.01 {
+		t.Errorf("the processors' time adds up to %v percent", sum)
+	}
+
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		kib, err := strconv.ParseFloat(words[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info[strings.TrimSuffix(words[0], ":")] = kib * 1024
+	}
+	near := info["MemTotal"] / 5 // other programs run meanwhile
+	for name, want := range map[string]float64{
+		"free": info["MemFree"], "buff": info["Buffers"], "cach": info["Cached"],
+		"used": info["MemTotal"] - info["MemFree"] - info["Buffers"] - info["Cached"] - info["SReclaimable"] + info["Shmem"],
+	} {
+		if math.Abs(*s.Mem[name]-want) > near {
+			t.Errorf("%s is %v bytes, /proc/meminfo says %v", name, *s.Mem[name], want)
+		}
+	}
+
+	most, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_max")
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if s.Conntrack["used"] != nil || s.Conntrack["max"] != nil {
+			t.Errorf("this kernel does not track connections, and the figures are %v", s.Conntrack)
+		}
+	case err != nil:
+		t.Fatal(err)
+	case fmt.Sprint(int(*s.Conntrack["max"])) != strings.TrimSpace(string(most)):
+		t.Errorf("max is %v, the kernel says %s", *s.Conntrack["max"], most)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// CSV writes samples to a file as dstat 0.8 does with --output: seven lines of
+// CSV writes samples to a file as dstat 0.8 does with --output: six lines of
 // header, then a row for each sample, figures in full. A file that has something
 // already is appended to, after two empty lines and without the header's first
 // two.
