@@ -91,8 +91,8 @@ On a terminal the header comes again with each screen, and groups that it has no
 room for are left out, those at the right first. To a pipe there is one header
 and no colour.
 
---output writes the CSV of dstat --output: its header, then figures in full; in
-bytes also with --bits. --json has the names below as keys of each group's object.
+--output writes the CSV of dstat --output: its header, then figures in full, what
+dstat does not have at the right; in bytes also with --bits. --json has the names below as keys of each group's object.
 
 The columns, and where they are from:
 `)

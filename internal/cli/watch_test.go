@@ -116,7 +116,7 @@ func TestWatchPipe(t *testing.T) {
 		if len(record) != len(records[csvHeader-1]) {
 			t.Errorf("row %d has %d figures below %d names", i, len(record), len(records[csvHeader-1]))
 		}
-		if _, err := time.Parse("02-01 15:04:05", record[5]); err != nil {
+		if _, err := time.Parse("02-01 15:04:05", record[2]); err != nil {
 			t.Errorf("row %d: %v", i, err)
 		}
 	}

@@ -21,6 +21,7 @@ type Block struct {
 	Columns []Column
 
 	group string // the Group's name
+	added bool   // dstat does not have it
 
 	// One of the two has the figures, one for each column; NaN is unknown.
 	sockets socketCounter

@@ -5,7 +5,7 @@ import "time"
 func newConntrack() Group {
 	read := fromCounters("conntrack", "entries", "max")
 	return Group{Name: "conntrack", About: "the table of tracked connections", Blocks: []*Block{
-		{Title: "conntrack", Columns: []Column{
+		{Title: "conntrack", added: true, Columns: []Column{
 			{Name: "used", Meaning: "connections in the table", Source: "/proc/sys/net/netfilter/nf_conntrack_count"},
 			{Name: "max", Meaning: "how many it may hold", Source: "/proc/sys/net/netfilter/nf_conntrack_max"},
 		}, read: func(r *reading) ([]float64, time.Time, error) {

@@ -12,10 +12,12 @@ import (
 // CSV writes samples to a file as dstat 0.8 does with --output: six lines of
 // header, then a row for each sample, figures in full. A file that has something
 // already is appended to, after two empty lines and without the header's first
-// two.
+// two. What dstat does not have comes after what it has, so that a reader who
+// goes by position finds dstat's columns.
 type CSV struct {
 	file    *os.File
 	blocks  []*Block
+	order   []int // of the blocks in a row
 	command string
 	began   bool
 	warn    func(string)
@@ -30,7 +32,15 @@ func OpenCSV(path string, blocks []*Block, command string, warn func(string)) (*
 	if err != nil {
 		return nil, err
 	}
-	return &CSV{file: f, blocks: blocks, command: command, warn: warn}, nil
+	c := &CSV{file: f, blocks: blocks, command: command, warn: warn}
+	for _, added := range []bool{false, true} {
+		for i, b := range blocks {
+			if b.added == added {
+				c.order = append(c.order, i)
+			}
+		}
+	}
+	return c, nil
 }
 
 // Row writes a row, below the header if it is the first.
@@ -41,21 +51,17 @@ func (c *CSV) Row(sample *Sample) error {
 			return err
 		}
 	}
-	for i, block := range c.blocks {
-		for j, column := range block.Columns {
-			if i+j > 0 {
-				b.WriteByte(',')
-			}
-			v := sample.Values[i][j]
+	var figures []string
+	for _, i := range c.order {
+		for j, column := range c.blocks[i].Columns {
+			text := exact(sample.Values[i][j])
 			if column.unit == clock {
-				text, _ := column.format(v, false)
-				b.WriteString(text)
-				continue
+				text, _ = column.format(sample.Values[i][j], false)
 			}
-			b.WriteString(exact(v))
+			figures = append(figures, text)
 		}
 	}
-	b.WriteByte('\n')
+	b.WriteString(strings.Join(figures, ",") + "\n")
 	c.write(b.String())
 	return nil
 }
@@ -108,7 +114,8 @@ func (c *CSV) header(b *strings.Builder, at time.Time) error {
 	c.names(b, "Host:", host, "User:", name)
 	c.names(b, "Cmdline:", c.command, "Date:", at.Format("02 Jan 2006 15:04:05 MST"))
 	var titles, columns []string
-	for _, block := range c.blocks {
+	for _, i := range c.order {
+		block := c.blocks[i]
 		titles = append(titles, quote(block.Title)+strings.Repeat(",", len(block.Columns)-1))
 		for _, column := range block.Columns {
 			columns = append(columns, quote(column.Name))

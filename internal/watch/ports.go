@@ -20,7 +20,7 @@ const PortsGroup = "groups"
 // configurations. A socket counts in the group of the first entry that matches
 // it, in each configuration and on each side, as in the measurement netstat_port.
 func NewPorts(configs []netstat.Config) (Group, error) {
-	b := &Block{Title: "sockets by group"}
+	b := &Block{Title: "sockets by group", added: true}
 	c := &portsCounter{}
 	for _, config := range configs {
 		if err := config.Validate(); err != nil {

@@ -17,7 +17,7 @@ func newTCP() Group {
 			{Name: "tim", Meaning: "TIME_WAIT", Source: fromSockets},
 			{Name: "clo", Meaning: "FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING and CLOSE; dstat leaves LAST_ACK out", Source: fromSockets},
 		}},
-		{Title: "tcp per second", read: fromCounters("tcp", "active_opens", "passive_opens", "attempt_fails", "retrans_segs"), Columns: []Column{
+		{Title: "tcp per second", added: true, read: fromCounters("tcp", "active_opens", "passive_opens", "attempt_fails", "retrans_segs"), Columns: []Column{
 			{Name: "open", Meaning: "connections begun here, answered or not", Source: snmp + "Tcp: ActiveOpens", kind: rate},
 			{Name: "acpt", Meaning: "connections that peers opened", Source: snmp + "Tcp: PassiveOpens", kind: rate},
 			{Name: "fail", Meaning: "connections that ended before they were open, such as refused ones", Source: snmp + "Tcp: AttemptFails", kind: rate},

@@ -8,7 +8,7 @@ func newUDP() Group {
 			{Name: "lis", Meaning: "sockets that are not connected", Source: fromSockets},
 			{Name: "act", Meaning: "sockets that are connected", Source: fromSockets},
 		}},
-		{Title: "udp per second", read: fromCounters("udp", "in_datagrams", "out_datagrams", "in_errors"), Columns: []Column{
+		{Title: "udp per second", added: true, read: fromCounters("udp", "in_datagrams", "out_datagrams", "in_errors"), Columns: []Column{
 			{Name: "in", Meaning: "datagrams received", Source: snmp + "Udp: InDatagrams, /proc/net/snmp6 Udp6InDatagrams", kind: rate},
 			{Name: "out", Meaning: "datagrams sent", Source: snmp + "Udp: OutDatagrams, /proc/net/snmp6 Udp6OutDatagrams", kind: rate},
 			{Name: "err", Meaning: "datagrams dropped, a full receive buffer above all", Source: snmp + "Udp: InErrors, /proc/net/snmp6 Udp6InErrors", kind: rate},
