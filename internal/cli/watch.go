@@ -253,7 +253,7 @@ func (f *watchFlags) display(cmd *cobra.Command, blocks []*watch.Block) watch.Ou
 	}
 	s := &watch.Screen{W: out, Blocks: blocks, NoHeaders: f.noHeaders, Bits: f.bits}
 	if fd, ok := terminal(out); ok {
-		s.Color = !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		s.Color = !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && allowColor(fd)
 		s.Size = func() (int, int) {
 			width, height, err := term.GetSize(fd)
 			if err != nil || width <= 0 || height <= 0 { // not every terminal says

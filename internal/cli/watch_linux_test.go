@@ -578,7 +578,7 @@ func TestWatchClosedPipe(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 	for line := range strings.Lines(diag.String()) {
-		if !strings.Contains(line, "late sample") && !strings.Contains(line, "longer than the delay") { // a busy machine
+		if !strings.Contains(line, "a late line") && !strings.Contains(line, "so the delay is") { // a busy machine
 			t.Errorf("standard error has %q", line)
 		}
 	}
@@ -704,5 +704,36 @@ func TestWatchHost(t *testing.T) {
 		t.Fatal(err)
 	case fmt.Sprint(int(*s.Conntrack["max"])) != strings.TrimSpace(string(most)):
 		t.Errorf("max is %v, the kernel says %s", *s.Conntrack["max"], most)
+	}
+}
+
+// TestWatchFileLimit has a file that takes a part of a row and no more: what is
+// in it are whole rows.
+func TestWatchFileLimit(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "out.csv")
+	cmd := program(t, nil, "watch", "--tcp", "--udp", "--socket", "--cpu", "--mem", "--output", file, "0.05", "60")
+	// The limit is of 1 or 2 KiB, as the shell counts.
+	cmd.Args = append([]string{"sh", "-c", `ulimit -f 2 && exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	var diag bytes.Buffer
+	cmd.Stderr = &diag
+	err := cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(diag.String(), "file too large") {
+		t.Errorf("it ends with %v, standard error %q", err, diag.String())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	const header = 6
+	if len(lines) < header+2 || lines[len(lines)-1] != "" {
+		t.Fatalf("the file does not end with a row:\n%s", text)
+	}
+	for _, line := range lines[header : len(lines)-1] {
+		if strings.Count(line, ",") != strings.Count(lines[header-1], ",") {
+			t.Errorf("a row is %q below %q", line, lines[header-1])
+		}
 	}
 }

@@ -122,6 +122,15 @@ func TestWatchPipe(t *testing.T) {
 	}
 }
 
+// TestWatchOneLine has no summary of one line.
+func TestWatchOneLine(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, code := run(t, nil, "watch", "1", "1")
+	if code != exitDone || stderr != "" || strings.Count(stdout, "\n") != 3 {
+		t.Errorf("exit code %d, standard error %q, output\n%s", code, stderr, stdout)
+	}
+}
+
 // TestWatchNoHeaders has nothing but rows and the summary.
 func TestWatchNoHeaders(t *testing.T) {
 	t.Parallel()

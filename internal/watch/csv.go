@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"strings"
@@ -75,7 +76,7 @@ func (c *CSV) write(text string) {
 		return
 	}
 	if n > 0 {
-		if end, seekErr := c.file.Seek(0, 2); seekErr == nil {
+		if end, seekErr := c.file.Seek(0, io.SeekEnd); seekErr == nil {
 			err = errors.Join(err, c.file.Truncate(end-int64(n)))
 		}
 	}

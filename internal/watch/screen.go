@@ -47,8 +47,12 @@ func (s *Screen) Row(sample *Sample) error {
 	return s.flush()
 }
 
-// End writes the minimum, the average and the maximum of each column.
+// End writes the minimum, the average and the maximum of each column. Those of one
+// line are that line.
 func (s *Screen) End(sum *Summary) error {
+	if sum.Samples < 2 {
+		return nil
+	}
 	if s.Size != nil {
 		s.buffer.WriteByte('\r') // over the terminal's ^C
 	}

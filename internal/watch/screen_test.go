@@ -206,7 +206,7 @@ func withoutHost(text string) string {
 	return text
 }
 
-// TestCSVFull has a disk that takes some bytes of a row and then nothing.
+// TestCSVFull has a file that takes nothing.
 func TestCSVFull(t *testing.T) {
 	t.Parallel()
 	blocks := blocksOf(newUDP())

@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		if pace.slower(sample.Cost) {
 			tick.Reset(pace.delay)
-			o.Warn(fmt.Sprintf("a sample of %d sockets takes %s, longer than the delay; it is %s from here", sample.Sockets, short(sample.Cost), short(pace.delay)))
+			o.Warn(fmt.Sprintf("samples take %s, so the delay is %s from here", short(sample.Cost), short(pace.delay)))
 		}
 		select {
 		case <-tick.C:
@@ -76,8 +76,8 @@ func Run(ctx context.Context, o Options) error {
 			}
 			return err
 		}
-		if missed := int(sample.Elapsed/pace.delay) - 1; missed > 0 {
-			o.Warn(fmt.Sprintf("a late sample, over %s: %d missed", short(sample.Elapsed), missed))
+		if late := sample.Elapsed - pace.delay; late > max(pace.delay/2, worthSaying) {
+			o.Warn(fmt.Sprintf("a late line: its rates are over %s, not %s", short(sample.Elapsed), short(pace.delay)))
 		}
 	}
 	for _, out := range o.Outputs {
@@ -87,6 +87,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	return nil
 }
+
+// worthSaying is how late a sample must be at least to be called late.
+const worthSaying = 50 * time.Millisecond
 
 // first takes the first sample. It may be slow for what happens once, so only
 // several that are too slow speak against the delay.

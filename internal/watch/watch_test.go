@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 		// The second takes 2.5 s, so that the third is late, at 3.5 s; the fourth is on time again.
 		{"late", []float64{0, 10, 60, 65}, []time.Duration{0, 2500 * time.Millisecond},
 			[]string{"0s [0 NaN]", "1s [10 10]", "2.5s [60 20]", "500ms [65 10]"},
-			[]string{"a late sample, over 2.5s: 1 missed"}},
+			[]string{"a late line: its rates are over 2.5s, not 1s"}},
 		{"a counter that began anew", []float64{100, 10, 20}, nil,
 			[]string{"0s [100 NaN]", "1s [10 NaN]", "1s [20 10]"}, nil},
 		{"what cannot be read", []float64{1}, nil,
@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 			[]string{"0s [0 NaN]", "1s [1 1]", "1.5s [2 0.6666666666666666]", "1.5s [3 0.6666666666666666]", "1s [4 1]"}, nil},
 		{"longer than the delay from here", []float64{0, 1, 2, 3, 4, 5}, []time.Duration{0, 1200 * time.Millisecond, 1200 * time.Millisecond, 1200 * time.Millisecond},
 			[]string{"0s [0 NaN]", "1s [1 1]", "1.2s [2 0.8333333333333334]", "1.2s [3 0.8333333333333334]", "4.2s [4 0.23809523809523808]", "3s [5 0.3333333333333333]"},
-			[]string{"a sample of 0 sockets takes 1.2s, longer than the delay; it is 3s from here"}},
+			[]string{"samples take 1.2s, so the delay is 3s from here"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
