@@ -6,6 +6,7 @@ package fakediag
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -23,6 +24,10 @@ type Socket struct {
 	SendQueue     uint32
 	UID           uint32
 	Inode         uint32
+	CgroupID      uint64
+	// Extensions are attributes that stand in the message though nobody asks,
+	// by their numbers in linux/inet_diag.h.
+	Extensions map[uint16][]byte
 }
 
 // The layouts are those of linux/netlink.h and linux/inet_diag.h.
@@ -38,6 +43,8 @@ const (
 	typeSockDiag = 20
 
 	afInet, afInet6 = 2, 10
+
+	timeWait, newSynRecv = 6, 12
 )
 
 func (s *Socket) family() uint8 {
@@ -65,9 +72,14 @@ func AppendMessage(b []byte, seq uint32, s *Socket) []byte {
 	for _, n := range []uint32{0, s.RecvQueue, s.SendQueue, s.UID, s.Inode} {
 		b = binary.NativeEndian.AppendUint32(b, n)
 	}
-	b = appendAttr(b, 8, []byte{0})           // INET_DIAG_SHUTDOWN
-	b = appendAttr(b, 21, make([]byte, 8))    // INET_DIAG_CGROUP_ID
-	b = appendAttr(b, 22, []byte{0, 0, 0, 0}) // INET_DIAG_SOCKOPT
+	if s.State != timeWait && s.State != newSynRecv { // which are mini-sockets
+		b = appendAttr(b, 8, []byte{0})                                          // INET_DIAG_SHUTDOWN
+		b = appendAttr(b, 21, binary.NativeEndian.AppendUint64(nil, s.CgroupID)) // INET_DIAG_CGROUP_ID
+		b = appendAttr(b, 22, []byte{0, 0, 0, 0})                                // INET_DIAG_SOCKOPT
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.Extensions)) {
+		b = appendAttr(b, kind, s.Extensions[kind])
+	}
 	return endMessage(b, start)
 }
 

@@ -29,15 +29,16 @@ const (
 	afInet6 = 10 // AF_INET6
 
 	// Bits 1 to 12: every state that a table shows. Bit 13, TCP_BOUND_INACTIVE
-	// since Linux 6.8, would add sockets that are bound and nothing else.
-	allStates = 1<<13 - 2
+	// since Linux 6.8, adds sockets that are bound and nothing else.
+	allStates     = 1<<13 - 2
+	boundInactive = 1 << 13
 )
 
 var errTruncated = errors.New("truncated sock_diag message")
 
 // appendDiagRequest appends the request for a dump of what q wants of one table,
-// or of both tables of TCP. It asks for no extensions, so that the kernel writes
-// little more than inet_diag_msg for a socket.
+// or of both tables of TCP. Unless q asks for details, it asks for no extensions,
+// so that the kernel writes little more than inet_diag_msg for a socket.
 func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 	start, protocol := len(b), tables[0].Protocol()
 	mask := uint32(allStates)
@@ -45,6 +46,13 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 		mask = uint32(q.States) & allStates
 		if q.States.Has(StateSynRecv) {
 			mask |= 1 << 12 // TCP_NEW_SYN_RECV: where the kernel keeps most of them
+		}
+	}
+	var ext byte
+	if protocol == TCP {
+		ext = q.Details.extensions()
+		if q.Bound {
+			mask |= boundInactive
 		}
 	}
 	kind := uint16(sockDiagByFamily)
@@ -62,7 +70,7 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 
 	var anySocket [sockidLen]byte
 	if kind == tcpdiagGetsock { // struct inet_diag_req
-		b = append(b, 0, 0, 0, 0) // idiag_family, which does not matter, to idiag_ext
+		b = append(b, 0, 0, 0, ext) // idiag_family, which does not matter, to idiag_ext
 		b = append(b, anySocket[:]...)
 		b = binary.NativeEndian.AppendUint32(b, mask)
 		b = binary.NativeEndian.AppendUint32(b, 0) // idiag_dbs
@@ -71,7 +79,7 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 		if tables[0].IPv6() {
 			family = afInet6
 		}
-		b = append(b, family, byte(protocol), 0, 0)
+		b = append(b, family, byte(protocol), ext, 0)
 		b = binary.NativeEndian.AppendUint32(b, mask)
 		b = append(b, anySocket[:]...)
 	}
@@ -82,7 +90,7 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 
 // decodeDiag reads one datagram of the answer to the request numbered seq and
 // calls fn for each socket in it, with s reused. done is true at the end of the
-// dump. An error that the kernel reports is a syscall.Errno, one of fn a stop.
+// dump. Where s has Details, they are decoded into what those point to. An error that the kernel reports is a syscall.Errno, one of fn a stop.
 func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) error) (done bool, err error) {
 	for len(b) >= nlmsghdrLen {
 		length := binary.NativeEndian.Uint32(b)
@@ -102,6 +110,11 @@ func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) er
 			}
 			if err := decodeDiagMsg(msg, s); err != nil {
 				return false, err
+			}
+			if s.Details != nil {
+				if err := decodeDetails(msg, s.Details); err != nil {
+					return false, err
+				}
 			}
 			s.Protocol = p
 			if err := fn(s); err != nil {

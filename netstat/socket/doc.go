@@ -17,6 +17,10 @@
 // to procfs where the kernel, its configuration or a seccomp filter refuses
 // sock_diag.
 //
-// What no source lists: Unix sockets, raw sockets, and TCP sockets that are
-// bound but neither connected nor listening.
+// Of TCP sockets, netlink can tell what the kernel knows of the connection, too:
+// a [Query] that asks for [Details] gets struct tcp_info and more. The other
+// sources have nothing of the kind.
+//
+// What no source lists: Unix sockets, raw sockets, and, unless netlink is asked for
+// them, TCP sockets that are bound but neither connected nor listening.
 package socket

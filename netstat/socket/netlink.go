@@ -33,6 +33,7 @@ type netlink struct {
 	buf      []byte
 	req      []byte
 	sock     Socket // what fn is given; here, since what fn is given escapes
+	details  Details
 }
 
 // NewNetlink makes a source that dumps the kernel's tables over a connection
@@ -130,6 +131,10 @@ func (n *netlink) dump(tables []Table, q Query, fn func(*Socket) error) error {
 	n.req = appendDiagRequest(n.req[:0], n.seq, tables, q)
 	if _, err := n.conn.Write(n.req); err != nil {
 		return fmt.Errorf("request a sock_diag dump: %w", err)
+	}
+	n.sock.Details = nil
+	if q.Details != 0 && tables[0].Protocol() == TCP {
+		n.sock.Details = &n.details
 	}
 	for {
 		size, err := n.conn.Read(n.buf)

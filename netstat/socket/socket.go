@@ -34,6 +34,10 @@ type Socket struct {
 	// PID is the owning process, from gopsutil only; 0 is unknown. The kernel's
 	// tables on Linux do not have it.
 	PID int
+	// Details are there if the Query asked for any, for TCP and from netlink
+	// only. Like the Socket they are reused for the next one; to keep them, copy
+	// what this points to.
+	Details *Details
 }
 
 // Protocol is a transport protocol, numbered as in an IP header.

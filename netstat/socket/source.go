@@ -42,6 +42,14 @@ type Query struct {
 	// are in these ranges; the zero range is every port. A socket without a
 	// peer, a listener above all, has remote port 0.
 	LocalPorts, RemotePorts PortRange
+	// Details asks for more of each TCP socket. Netlink alone has any; with the
+	// other sources, and with Auto where it has to do with procfs, Details of
+	// a Socket stays nil.
+	Details DetailSet
+	// Bound adds TCP sockets that are bound but neither connected nor listening
+	// (TCP_BOUND_INACTIVE), in StateClose. Netlink alone has them, since Linux 6.8;
+	// an earlier one gives none.
+	Bound bool
 }
 
 func (q Query) tables() []Table {
