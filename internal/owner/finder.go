@@ -168,14 +168,14 @@ func (s *search) readAncestors(ctx context.Context) error {
 	for inode := range s.missing {
 		pid := s.owners[inode].pid
 		for pid > 1 {
-			parent, _, ok := readStat(s.root, pid)
+			stat, ok := readStat(s.root, pid)
 			if !ok {
 				break
 			}
-			if err := s.readAll(ctx, []int{parent}); err != nil {
+			if err := s.readAll(ctx, []int{stat.parent}); err != nil {
 				return err
 			}
-			pid = parent
+			pid = stat.parent
 		}
 	}
 	return nil
@@ -219,10 +219,11 @@ func (s *search) readProcess(pid int) {
 			continue
 		}
 		if start == 0 {
-			var ok bool
-			if _, start, ok = readStat(s.root, pid); !ok {
+			stat, ok := readStat(s.root, pid)
+			if !ok {
 				return // it has ended
 			}
+			start = stat.start
 		}
 		if known, ok := s.owners[inode]; !ok || start < known.start {
 			s.owners[inode] = owner{pid: pid, start: start, link: newLink(s.root, pid, fd)}

@@ -85,20 +85,32 @@ func linkedInode(dir *os.File, path link) uint64 {
 	return inode
 }
 
-// readStat gives columns 4 and 22 of /proc/PID/stat: ppid, and starttime in clock
-// ticks after boot. ok is false for a process that has ended.
-func readStat(root string, pid int) (parent int, start uint64, ok bool) {
-	stat, err := os.ReadFile(filepath.Join(root, strconv.Itoa(pid), "stat"))
+// stat is what is of use of /proc/PID/stat.
+type stat struct {
+	name   string // column 2, comm
+	parent int    // column 4, ppid
+	start  uint64 // column 22, starttime, in clock ticks after boot
+}
+
+// readStat reads /proc/PID/stat; ok is false for a process that has ended.
+func readStat(root string, pid int) (s stat, ok bool) {
+	text, err := os.ReadFile(filepath.Join(root, strconv.Itoa(pid), "stat"))
 	if err != nil {
-		return 0, 0, false
+		return stat{}, false
 	}
 	// Column 2 is the command's name in parentheses and may hold anything.
-	cols := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	begin, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if begin < 0 || end < begin {
+		return stat{}, false
+	}
+	cols := strings.Fields(string(text[end+1:]))
 	const ppid, starttime = 4 - 3, 22 - 3 // after columns 1 and 2
 	if len(cols) <= starttime {
-		return 0, 0, false
+		return stat{}, false
 	}
-	parent, parentErr := strconv.Atoi(cols[ppid])
-	start, startErr := strconv.ParseUint(cols[starttime], 10, 64)
-	return parent, start, parentErr == nil && startErr == nil
+	s.name = string(text[begin+1 : end])
+	var parentErr, startErr error
+	s.parent, parentErr = strconv.Atoi(cols[ppid])
+	s.start, startErr = strconv.ParseUint(cols[starttime], 10, 64)
+	return s, parentErr == nil && startErr == nil
 }
