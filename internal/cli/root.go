@@ -113,7 +113,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("l4stat {{.Version}}\n")
-	root.AddCommand(newEmit(), newWatch(), newConfig())
+	root.AddCommand(newEmit(), newWatch(), newConns(), newConfig())
 	return root
 }
 

@@ -1,0 +1,169 @@
+package connstat
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Format is how a report is written.
+type Format uint8
+
+// The formats. Only a table has headings.
+const (
+	Table    Format = iota // columns of fixed widths; "-" where there is no value
+	Parsable               // values with commas between them; nothing where there is none
+	JSON                   // an object in each line; null where there is no value
+)
+
+// Timestamp is how the time of a report is written.
+type Timestamp string
+
+// The time stamps.
+const (
+	NoTimestamp   Timestamp = ""
+	DateTimestamp Timestamp = "d" // as date(1) does: July 7, 2016 11:04:40 AM EDT
+	UnixTimestamp Timestamp = "u" // as time(2) does: seconds since 1970
+)
+
+func (ts Timestamp) append(b []byte, t time.Time) []byte {
+	if ts == UnixTimestamp {
+		return strconv.AppendInt(b, t.Unix(), 10)
+	}
+	return t.AppendFormat(b, "January 2, 2006 03:04:05 PM MST")
+}
+
+// appendTableHeader appends the names of the fields.
+func appendTableHeader(b []byte, fields []Field) []byte {
+	for i := range fields {
+		f := &fields[i]
+		start := len(b)
+		b = append(b, strings.ToUpper(f.Name)...)
+		b = pad(b, start, f, i == len(fields)-1)
+	}
+	return append(b, '\n')
+}
+
+// appendTableRow appends a connection's values, each in its column.
+func appendTableRow(b []byte, fields []Field, r *row) []byte {
+	for i := range fields {
+		f := &fields[i]
+		start := len(b)
+		b = f.appendValue(b, r)
+		if len(b) == start {
+			b = append(b, '-')
+		} else if !f.isNumber() {
+			b = printable(b, start)
+		}
+		b = pad(b, start, f, i == len(fields)-1)
+	}
+	return append(b, '\n')
+}
+
+// pad fills the column of the value from start on: a number goes to the right.
+// After the last column there is nothing.
+func pad(b []byte, start int, f *Field, last bool) []byte {
+	fill := f.Width - utf8.RuneCount(b[start:])
+	for range fill {
+		b = append(b, ' ')
+	}
+	switch {
+	case f.isNumber() && fill > 0:
+		value := len(b) - fill - start
+		copy(b[start+fill:], b[start:start+value])
+		for i := range fill {
+			b[start+i] = ' '
+		}
+	case last && fill > 0:
+		b = b[:len(b)-fill]
+	}
+	if !last {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+// printable makes "?" of what a process may have put into its name to confuse
+// terminals.
+func printable(b []byte, start int) []byte {
+	text := b[start:]
+	if !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' }) {
+		return b // nearly always
+	}
+	return append(b[:start], strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, string(text))...)
+}
+
+// appendParsableRow appends the values with commas between them. A comma or a
+// backslash that is part of a value has a backslash before it, as read of a
+// shell takes it.
+func appendParsableRow(b []byte, fields []Field, r *row) []byte {
+	for i := range fields {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		start := len(b)
+		b = fields[i].appendValue(b, r)
+		if !fields[i].isNumber() {
+			b = printable(b, start)
+			for at := start; at < len(b); at++ {
+				if b[at] == ',' || b[at] == '\\' {
+					b = slices.Insert(b, at, '\\')
+					at++
+				}
+			}
+		}
+	}
+	return append(b, '\n')
+}
+
+// appendJSONRow appends an object and a newline.
+func appendJSONRow(b []byte, fields []Field, r *row, ts Timestamp, t time.Time) []byte {
+	b = append(b, '{')
+	switch ts {
+	case UnixTimestamp:
+		b = append(ts.append(append(b, `"time":`...), t), ',')
+	case DateTimestamp:
+		b = append(ts.append(append(b, `"time":"`...), t), `",`...)
+	}
+	for i := range fields {
+		f := &fields[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, f.Name...)
+		b = append(b, `":`...)
+		start := len(b)
+		b = f.appendValue(b, r)
+		switch {
+		case len(b) == start:
+			b = append(b, "null"...)
+		case !f.isNumber():
+			b = quoteJSON(b, start)
+		}
+	}
+	return append(b, "}\n"...)
+}
+
+// quoteJSON makes a JSON string of the text from start on.
+func quoteJSON(b []byte, start int) []byte {
+	text := b[start:]
+	plain := !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' })
+	if plain {
+		return append(slices.Insert(b, start, '"'), '"')
+	}
+	quoted, err := json.Marshal(string(text))
+	if err != nil { // no string is an error
+		return append(b[:start], "null"...)
+	}
+	return append(b[:start], quoted...)
+}
