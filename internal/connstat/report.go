@@ -50,21 +50,28 @@ const outBuf = 32 << 10
 // NewReporter makes a Reporter that writes to w. Close it after use. It does not
 // read yet. The error is of a field that this system does not have.
 func NewReporter(o Options, w io.Writer) (*Reporter, error) {
+	r := newReporter(o, nil, w)
+	kind := socket.Auto
+	if r.needsNetlink() {
+		kind = socket.Netlink
+	}
+	var err error
+	if r.source, err = socket.Open(kind, socket.Options{Warn: o.Warn}); err != nil {
+		return nil, r.explain(err)
+	}
+	return r, nil
+}
+
+// newReporter makes a Reporter that reads the source.
+func newReporter(o Options, source socket.Source, w io.Writer) *Reporter {
 	if len(o.Fields) == 0 {
 		o.Fields = BasicFields()
 	}
 	o.Fields = slices.Clone(o.Fields)
-	r := &Reporter{Options: o, query: o.Filter.query(), lookups: o.Filter.lookups(), out: bufio.NewWriterSize(w, outBuf)}
-	kind := socket.Auto
-	if o.Filter.Cgroup != "" || o.Filter.Bound {
-		kind = socket.Netlink
-	}
+	r := &Reporter{Options: o, source: source, query: o.Filter.query(), lookups: o.Filter.lookups(), out: bufio.NewWriterSize(w, outBuf)}
 	for _, f := range r.used() {
 		r.query.Details |= f.needs
 		r.lookups |= f.lookup
-		if f.needs != 0 && !f.procfs {
-			kind = socket.Netlink
-		}
 	}
 	for i := range r.Fields {
 		if f := &r.Fields[i]; f.Name == "laddr" || f.Name == "raddr" {
@@ -74,11 +81,16 @@ func NewReporter(o Options, w io.Writer) (*Reporter, error) {
 	if o.Format == Table {
 		r.header = appendTableHeader(nil, r.Fields)
 	}
-	var err error
-	if r.source, err = socket.Open(kind, socket.Options{Warn: o.Warn}); err != nil {
-		return nil, r.explain(err)
-	}
-	return r, nil
+	return r
+}
+
+// needing are the fields that netlink alone has.
+func (r *Reporter) needing() []Field {
+	return slices.DeleteFunc(slices.Clone(r.used()), func(f Field) bool { return f.needs == 0 || f.procfs })
+}
+
+func (r *Reporter) needsNetlink() bool {
+	return len(r.needing()) > 0 || r.Filter.Cgroup != "" || r.Filter.Bound
 }
 
 // used are the fields that are written or sorted by.
@@ -91,12 +103,7 @@ func (r *Reporter) used() []Field {
 
 // explain says what sock_diag was needed for, when it cannot be had.
 func (r *Reporter) explain(err error) error {
-	var needing []Field
-	for _, f := range r.used() {
-		if f.needs != 0 && !f.procfs {
-			needing = append(needing, f)
-		}
-	}
+	needing := r.needing()
 	switch {
 	case len(needing) > 3:
 		return fmt.Errorf("%s and %d fields more come from sock_diag alone: %w", fieldNames(needing[:2]), len(needing)-2, err)

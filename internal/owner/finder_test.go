@@ -3,6 +3,7 @@
 package owner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,11 @@ import (
 type fakeProc struct {
 	t      testing.TB
 	root   string
-	parent map[int]int // of a process, to be set before it is added
+	parent map[int]int    // of a process, to be set before it is added
+	name   map[int]string // the same
 }
 
-func newFakeProc(t testing.TB) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}} }
+func newFakeProc(t testing.TB) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}, map[int]string{}} }
 
 // process adds a process that started at that tick, with descriptors from 0
 // that link to targets.
@@ -31,7 +33,8 @@ func (p *fakeProc) process(pid int, start uint64, targets ...string) {
 		p.t.Fatal(err)
 	}
 	// The name of a command may look like the rest of the line.
-	stat := fmt.Sprintf("%d (a) b 1 2 3) S %d 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21", pid, p.parent[pid], start)
+	name := cmp.Or(p.name[pid], "a) b 1 2 3")
+	stat := fmt.Sprintf("%d (%s) S %d 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21", pid, name, p.parent[pid], start)
 	if err := os.WriteFile(filepath.Join(dir, "stat"), []byte(stat), 0o644); err != nil {
 		p.t.Fatal(err)
 	}

@@ -39,12 +39,6 @@ func (h *Holders) Of(inode uint64) Process {
 	return h.processes[i].Process
 }
 
-// Has reports whether a process is known to hold the socket.
-func (h *Holders) Has(inode uint64) bool {
-	_, ok := h.sockets[inode]
-	return ok
-}
-
 // FindHolders finds the holders of all sockets, of which only those of the process
 // pid and of the processes named name count; 0 and "" leave nothing out. It
 // walks once over the descriptors of the processes that count, which costs some
