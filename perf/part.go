@@ -20,6 +20,7 @@ type part struct {
 
 var parts = []part{
 	{"crowd", measureCrowd},
+	{"conns", measureConns},
 	{"growth", measureGrowth},
 	{"stress", measureStress},
 }

@@ -4,28 +4,40 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"syscall"
 )
 
 // ss lists TCP sockets, a line each, to a reader that counts them.
-var ss = subject{"ss -Htan", func(ctx context.Context) (func() (int, error), error) {
-	return func() (int, error) {
-		cmd := exec.CommandContext(ctx, "ss", "-Htan")
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return 0, fmt.Errorf("ss: %w", err)
-		}
-		if err := cmd.Start(); err != nil {
-			return 0, fmt.Errorf("ss: %w", err)
-		}
-		tcp := 0
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			tcp++
-		}
-		if err := cmd.Wait(); err != nil {
-			return 0, fmt.Errorf("ss: %w", err)
-		}
-		return tcp, lines.Err()
-	}, nil
-}}
+var ss = lister("ss -Htan", nil, "ss", "-Htan")
+
+// lister is a program that lists TCP sockets, a line each, to a reader that
+// counts them. peak, if any, is set to its peak resident memory in bytes.
+func lister(name string, peak *float64, program string, args ...string) subject {
+	return subject{name, func(ctx context.Context) (func() (int, error), error) {
+		return func() (int, error) {
+			cmd := exec.CommandContext(ctx, program, args...)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+			if err := cmd.Start(); err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+			tcp := 0
+			lines := bufio.NewScanner(out)
+			for lines.Scan() {
+				tcp++
+			}
+			if err := cmd.Wait(); err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+			if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && peak != nil {
+				*peak = max(*peak, float64(usage.Maxrss)*1024)
+			}
+			return tcp, lines.Err()
+		}, nil
+	}}
+}
