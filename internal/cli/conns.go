@@ -34,9 +34,10 @@ type connsFlags struct {
 func newConns() *cobra.Command {
 	var f connsFlags
 	cmd := &cobra.Command{
-		Use:   "conns",
-		Short: "Report TCP connections one by one, from the kernel's tcp_info",
-		Long:  connsHelp(),
+		Use:                   "conns [-eLP] [-4|-6] [-T d|u] [-F filter] [-i interval] [-c count] [-o field[,field]...]",
+		DisableFlagsInUseLine: true,
+		Short:                 "Report TCP connections one by one, from the kernel's tcp_info",
+		Long:                  connsHelp(),
 		Example: `  l4stat conns -e
   l4stat conns -F lport=22,rport=49675,raddr=172.16.168.30 -o inbytes,outbytes -i 1
   l4stat conns -F lport=443 -o raddr,rport,outbytes,suna,cwnd,unsent,retransbytes,rtt -T d -i 1
@@ -254,7 +255,9 @@ CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. All fields but the addresses, ports,
 state, queues, uid, inode and process come from sock_diag alone: where the kernel
 refuses that, or on another system, asking for them is an error.
 
-With -P a comma or backslash within a value has a backslash before it.`)
+With -P a comma or backslash within a value has a backslash before it.
+
+The exit code is 0 when done, 1 when something failed, 2 for bad usage.`)
 	return b.String()
 }
 
