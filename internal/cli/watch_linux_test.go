@@ -412,8 +412,8 @@ func (s *started) String() string {
 	return s.out.String()
 }
 
-// start starts l4stat watch.
-func start(t *testing.T, args ...string) *started {
+// startWatch starts l4stat watch.
+func startWatch(t *testing.T, args ...string) *started {
 	t.Helper()
 	s := &started{Cmd: program(t, nil, append([]string{"watch"}, args...)...)}
 	s.Stdout = s
@@ -490,7 +490,7 @@ func TestWatchSYNFlood(t *testing.T) {
 	}
 
 	before := gather()
-	w := start(t, "--json", "--tcp", "--drops", "--net", "0.2")
+	w := startWatch(t, "--json", "--tcp", "--drops", "--net", "0.2")
 	w.lines(t, 2)
 	const rounds, atOnce = 10, 100
 	flood := func() {
@@ -543,7 +543,7 @@ func TestWatchSYNFlood(t *testing.T) {
 // TestWatchInterrupt has a summary at the end of a run that SIGINT ends.
 func TestWatchInterrupt(t *testing.T) {
 	t.Parallel()
-	w := start(t, "0.2")
+	w := startWatch(t, "0.2")
 	w.lines(t, 5)
 	w.interrupt(t)
 	lines := strings.Split(strings.TrimSuffix(w.String(), "\n"), "\n")

@@ -22,7 +22,9 @@ type fakeProc struct {
 	name   map[int]string // the same
 }
 
-func newFakeProc(t testing.TB) *fakeProc { return &fakeProc{t, t.TempDir(), map[int]int{}, map[int]string{}} }
+func newFakeProc(t testing.TB) *fakeProc {
+	return &fakeProc{t, t.TempDir(), map[int]int{}, map[int]string{}}
+}
 
 // process adds a process that started at that tick, with descriptors from 0
 // that link to targets.
