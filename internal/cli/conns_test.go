@@ -50,6 +50,7 @@ func TestConnsBadUsage(t *testing.T) {
 		{"unknown state", []string{"-F", "state=open"}, []string{`"open"`, "ESTABLISHED", "FIN_WAIT_1"}},
 		{"pid 0", []string{"-F", "pid=0"}, []string{`"pid=0"`, "from 1"}},
 		{"pid that is no number", []string{"-F", "pid=nginx"}, []string{`"nginx"`, "process=nginx"}},
+		{"cgroup 0", []string{"-F", "cgroup=0"}, []string{`"cgroup=0"`, "/system.slice"}},
 		{"sort by an unknown field", []string{"--sort", "rtx"}, []string{"--sort", `"rtx"`, "retransbytes"}},
 		{"sort by all", []string{"--sort", "all"}, []string{"--sort", `"all"`}},
 		{"--top without --sort", []string{"--top", "3"}, []string{"--top 3", "--sort retransbytes"}},

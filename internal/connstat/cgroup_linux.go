@@ -22,9 +22,9 @@ func findCgroups(procRoot, path string) (cgroups, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := path
+	dir := filepath.Clean("/" + path)
 	if dir != root && !strings.HasPrefix(dir, root+"/") {
-		dir = filepath.Join(root, path)
+		dir = filepath.Join(root, dir)
 	}
 	found := cgroups{}
 	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {

@@ -88,6 +88,9 @@ func (f *Filter) set(name, value string) (err error) {
 		f.Process = value
 	case "cgroup":
 		f.Cgroup = value
+		if n, err := strconv.ParseUint(value, 10, 64); err == nil && n == 0 {
+			return errors.New("no cgroup has the number 0; give a path such as /system.slice, or another number")
+		}
 	}
 	return err
 }

@@ -37,6 +37,7 @@ type Options struct {
 type Reporter struct {
 	Options
 	source  socket.Source
+	procfs  bool // tells who holds a socket; elsewhere the source does
 	query   socket.Query
 	lookups lookup
 	out     *bufio.Writer
@@ -51,15 +52,31 @@ const outBuf = 32 << 10
 // read yet. The error is of a field that this system does not have.
 func NewReporter(o Options, w io.Writer) (*Reporter, error) {
 	r := newReporter(o, nil, w)
+	if err := r.check(slices.Contains(socket.Kinds(), socket.Netlink)); err != nil {
+		return nil, err
+	}
 	kind := socket.Auto
 	if r.needsNetlink() {
 		kind = socket.Netlink
 	}
 	var err error
-	if r.source, err = socket.Open(kind, socket.Options{Warn: o.Warn}); err != nil {
-		return nil, r.explain(err)
+	r.source, err = socket.Open(kind, socket.Options{Warn: o.Warn})
+	return r, err
+}
+
+// check gives an error for what a system that is not Linux does not have.
+func (r *Reporter) check(linux bool) error {
+	r.procfs = linux
+	if linux {
+		return nil
 	}
-	return r, nil
+	if r.Filter.Process != "" || slices.ContainsFunc(r.used(), func(f Field) bool { return f.Name == "process" }) {
+		return errors.New("process: names of processes are found on Linux alone; use pid")
+	}
+	if r.needsNetlink() {
+		return r.explain(errors.New("which only Linux has"))
+	}
+	return nil
 }
 
 // newReporter makes a Reporter that reads the source.
@@ -191,7 +208,7 @@ type looker struct {
 func (r *Reporter) lookUp(ctx context.Context) (*looker, error) {
 	l := &looker{filter: &r.Filter}
 	var err error
-	if r.lookups&lookupOwner != 0 {
+	if r.lookups&lookupOwner != 0 && r.procfs {
 		if l.holders, err = owner.FindHolders(ctx, socket.ProcRoot(), r.Filter.PID, r.Filter.Process); err != nil {
 			return nil, err
 		}
@@ -211,14 +228,12 @@ func (r *Reporter) lookUp(ctx context.Context) (*looker, error) {
 // up adds to a row what was looked up, and reports whether the row passes the
 // filter by that.
 func (l *looker) up(r *row) bool {
+	r.owner = Owner{PID: r.PID}
 	if l.holders != nil {
 		r.owner = l.holders.Of(r.Inode)
-		if r.PID != 0 { // from gopsutil
-			r.owner = Owner{PID: r.PID}
-		}
-		if r.owner.PID == 0 && (l.filter.PID != 0 || l.filter.Process != "") {
-			return false
-		}
+	}
+	if l.filter.PID != 0 && r.owner.PID != l.filter.PID || l.filter.Process != "" && r.owner.PID == 0 {
+		return false
 	}
 	if l.cgroups == nil {
 		return true

@@ -212,6 +212,53 @@ func TestReportText(t *testing.T) {
 	}
 }
 
+// TestElsewhere has what is asked for on a system that is not Linux.
+func TestElsewhere(t *testing.T) {
+	tests := []struct {
+		o    Options
+		want string // "" for no error
+	}{
+		{Options{}, ""},
+		{Options{Fields: fields(t, "laddr,lport,raddr,rport,state,rqueue,wqueue,uid,inode,pid")}, ""},
+		{Options{Filter: Filter{PID: 7}}, ""},
+		{Options{Fields: fields(t, "laddr,rtt")}, "rtt: from sock_diag alone: which only Linux has"},
+		{Options{Fields: fields(t, "all")}, "process: names"},
+		{Options{Filter: Filter{Process: "nginx"}}, "process: names"},
+		{Options{Filter: Filter{Bound: true}}, "sock_diag alone"},
+		{Options{Filter: Filter{Cgroup: "/"}}, "cgroup needs sock_diag"},
+	}
+	for _, tt := range tests {
+		r, _ := reporter(t, tt.o, nil)
+		err := r.check(false)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: error %v, want %q", tt.o.Filter, err, tt.want)
+		}
+		if err := r.check(true); err != nil {
+			t.Errorf("on Linux %v", err)
+		}
+	}
+
+	r, out := reporter(t, Options{Fields: fields(t, "lport,pid"), Format: Parsable, Filter: Filter{PID: 7}}, nil)
+	r.source = fromGopsutil{{Local: netip.MustParseAddrPort("10.0.0.1:80"), PID: 7}, {Local: netip.MustParseAddrPort("10.0.0.1:81"), PID: 8}}
+	if err := r.Report(context.Background()); err != nil || out.String() != "80,7\n" {
+		t.Errorf("got %q, error %v", out.String(), err)
+	}
+}
+
+// fromGopsutil is a source that knows processes.
+type fromGopsutil []socket.Socket
+
+func (s fromGopsutil) Each(_ context.Context, _ socket.Query, fn func(*socket.Socket) error) error {
+	for i := range s {
+		if err := fn(&s[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (fromGopsutil) Close() error { return nil }
+
 // TestHelp has a line of help for each field, and each field of connstat's.
 func TestHelp(t *testing.T) {
 	connstat := "cwnd inbytes insegs inunorderbytes inunordersegs laddr lport mss outbytes outsegs raddr retransbytes " +

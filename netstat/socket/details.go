@@ -28,7 +28,7 @@ type Details struct {
 	// Mini tells that the kernel keeps no more than a mini-socket: for
 	// TIME_WAIT, for FIN_WAIT2 once it is closed, and for SYN_RECV. It has
 	// neither queues nor user, and none of what follows but the cookie. Known
-	// by its lack of INET_DIAG_SHUTDOWN, since Linux 3.7.
+	// by its lack of INET_DIAG_SHUTDOWN, since Linux 3.8.
 	Mini bool
 	// Cookie is idiag_cookie, which no other socket has had since the machine
 	// started (SO_COOKIE; ss -e has it as sk:, in hexadecimal).
@@ -70,8 +70,7 @@ type SockMemory struct {
 // include/uapi/linux/sock_diag.h.
 type MemoryValue uint8
 
-// The values, in the order in which ss -m prints them but for MemoryOptions,
-// which it prints before MemoryBacklog, too.
+// The values, each with the letter that ss -m has for it.
 const (
 	MemoryReceived MemoryValue = iota // SK_MEMINFO_RMEM_ALLOC, r: taken by what was received
 	MemoryRcvbuf                      // SK_MEMINFO_RCVBUF, rb: limit of that
@@ -80,7 +79,7 @@ const (
 	MemoryForward                     // SK_MEMINFO_FWD_ALLOC, f: set aside and not taken
 	MemoryQueued                      // SK_MEMINFO_WMEM_QUEUED, w: taken by what is to be sent
 	MemoryOptions                     // SK_MEMINFO_OPTMEM, o: taken by options
-	MemoryBacklog                     // SK_MEMINFO_BACKLOG, bl: waiting for a lock; Linux 3.15
+	MemoryBacklog                     // SK_MEMINFO_BACKLOG, bl: waiting for a lock; in Linux 3.10 at the latest
 	MemoryDrops                       // SK_MEMINFO_DROPS, d: packets that were dropped; Linux 4.7
 
 	memoryValues = 9
