@@ -15,7 +15,7 @@ import (
 func listPIDs(root string) ([]int, error) {
 	dir, err := os.Open(root)
 	if err != nil {
-		return nil, fmt.Errorf("list processes: %w; mount procfs and name it in HOST_PROC, or set pid = false", err)
+		return nil, fmt.Errorf("list processes: %w; mount procfs and name it in HOST_PROC, or do without pid", err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
