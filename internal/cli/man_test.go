@@ -15,7 +15,7 @@ import (
 
 //go:generate go test -run ^TestManPages$ -update .
 
-var update = flag.Bool("update", false, "write the manual pages")
+var update = flag.Bool("update", false, "write the golden files and the manual pages anew")
 
 // manDir is where the manual pages are.
 var manDir = filepath.Join("..", "..", "docs", "man")

@@ -2,15 +2,12 @@ package cli
 
 import (
 	"encoding/csv"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestWatchBadUsage(t *testing.T) {
 	t.Parallel()
