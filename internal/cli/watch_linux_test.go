@@ -205,7 +205,7 @@ func TestWatchCSVBesideDstat(t *testing.T) {
 	}
 }
 
-// generator does things at a rate, and knows when it did each.
+// generator does things at a rate, and knows when each was done.
 type generator struct {
 	mu   sync.Mutex
 	done map[string][]time.Time
@@ -221,15 +221,19 @@ func (g *generator) do(what string, perSecond int, fn func() error) {
 		start, n := time.Now(), 0
 		for g.ctx.Err() == nil {
 			for due := int(time.Since(start).Seconds() * float64(perSecond)); n < due; n++ {
-				err := fn()
-				g.mu.Lock()
-				g.done[what] = append(g.done[what], time.Now())
-				g.err = errors.Join(g.err, err)
-				g.mu.Unlock()
+				g.note(what, fn())
 			}
 			time.Sleep(time.Second / time.Duration(2*perSecond))
 		}
 	})
+}
+
+// note notes that something was done now.
+func (g *generator) note(what string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.done[what] = append(g.done[what], time.Now())
+	g.err = errors.Join(g.err, err)
 }
 
 // between counts what was done.
@@ -298,6 +302,7 @@ func TestWatchRates(t *testing.T) {
 			if _, _, err := sink.ReadFrom(b); err != nil {
 				return
 			}
+			g.note("received", nil)
 		}
 	}()
 	from, err := net.Dial("udp6", sink.LocalAddr().String())
@@ -331,7 +336,7 @@ func TestWatchRates(t *testing.T) {
 		{"acpt", s.TCP["acpt"], per("accepted"), 200},
 		{"fail", s.TCP["fail"], per("refused"), 50},
 		{"open", s.TCP["open"], per("accepted") + per("refused") + per("overflows"), 270},
-		{"in", s.UDP["in"], per("datagrams"), 1000},
+		{"in", s.UDP["in"], per("received"), 1000}, // when the machine is busy, its buffer overflows
 		{"out", s.UDP["out"], per("datagrams"), 1000},
 		{"over", s.Drops["over"], per("overflows"), 20},
 		{"drop", s.Drops["drop"], per("overflows"), 20},
@@ -346,10 +351,11 @@ func TestWatchRates(t *testing.T) {
 			t.Errorf("the generator did %.2f per second of %s, want some %v", tt.want, tt.name, tt.perSecond)
 		}
 	}
-	for name, got := range map[string]*float64{"retr": s.TCP["retr"], "err": s.UDP["err"], "cook": s.Drops["cook"]} {
-		if *got != 0 {
-			t.Errorf("%s is %v per second, want 0", name, *got)
-		}
+	if got, want := *s.UDP["err"], per("datagrams")-per("received"); math.Abs(got-want) > tolerance*per("datagrams") {
+		t.Errorf("err is %.2f per second, of the generator's datagrams %.2f were lost", got, want)
+	}
+	if got := *s.Drops["cook"]; got != 0 {
+		t.Errorf("cook is %v per second, want 0", got)
 	}
 	if over < 10 || over > 15 {
 		t.Errorf("there were %.3f s between the samples, want 10", over)
@@ -513,11 +519,15 @@ func TestWatchSYNFlood(t *testing.T) {
 		for _, name := range []string{"over", "drop", "cook"} {
 			total[name] += *s.Drops[name] * s.Time.Sub(all[i].Time).Seconds()
 		}
+		total["retr"] += *s.TCP["retr"] * s.Time.Sub(all[i].Time).Seconds()
 		total["recv"] += *s.Net["recv"] * s.Time.Sub(all[i].Time).Seconds()
 		most = max(most, *s.TCP["syn"])
 		if *s.TCP["act"] != established || *s.TCP["acpt"] != 0 {
 			t.Errorf("established are %v and accepted %v per second, want %d and 0", *s.TCP["act"], *s.TCP["acpt"], established)
 		}
+	}
+	if total["retr"] < 1 {
+		t.Error("retr shows none of the answers that are sent again after a second")
 	}
 	const sent = rounds * atOnce
 	cookies, drops := after["syncookies_sent"]-before["syncookies_sent"], after["listen_drops"]-before["listen_drops"]
@@ -534,7 +544,7 @@ func TestWatchSYNFlood(t *testing.T) {
 	}
 	const bytes = 40 // of a SYN, in all
 	for name, want := range map[string]int64{"cook": cookies, "drop": drops, "over": 0, "recv": 2 * sent * bytes} {
-		if math.Abs(total[name]-float64(want)) > 0.05*float64(want) {
+		if math.Abs(total[name]-float64(want)) > 0.1*float64(want) {
 			t.Errorf("%s adds up to %.1f, want %d", name, total[name], want)
 		}
 	}
