@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"strings"
 )
 
 // connsFields are what conns reports in the comparison: with the addresses, most
@@ -29,37 +33,45 @@ func measureConns(ctx context.Context, s settings) (_ []section, err error) {
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
 
-	var few, many, top float64
-	conns := func(name string, peak *float64, args ...string) subject {
-		return lister(name, peak, s.Program, append([]string{"conns"}, args...)...)
-	}
+	all := []string{"-P", "-o", connsFields}
+	worst := append(all[:3:3], "--sort", "rtt", "--top", "10")
 	const small = 1000
 	if err := c.load.Hold(ctx, small); err != nil {
 		return nil, err
 	}
-	all := []string{"-P", "-o", connsFields}
-	nothing := func() error { return nil }
-	if _, err := compare(ctx, []subject{conns("", &few, all...)}, s.Rounds, nothing); err != nil {
+	few, err := peakMemory(ctx, s.Program, all)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.load.Hold(ctx, s.Sockets); err != nil {
 		return nil, err
 	}
-	subjects := []subject{
-		lister("`ss -Htin`", nil, "ss", "-Htin"),
-		conns("`l4stat conns -P -o …`, 20 fields", &many, all...),
-		conns(fmt.Sprintf("`l4stat conns -F lport=%d`, %d connections", connsPort, connsOn), nil, "-P", "-F", fmt.Sprint("state=established,lport=", connsPort), "-o", connsFields),
-		conns("`l4stat conns --sort rtt --top 10`", &top, "-P", "-o", connsFields, "--sort", "rtt", "--top", "10"),
-		conns("`l4stat conns -P -o pid,…`", nil, append(all[:2:2], "pid,process,"+connsFields)...),
+	many, err := peakMemory(ctx, s.Program, all)
+	if err != nil {
+		return nil, err
 	}
-	results, err := compare(ctx, subjects, s.Rounds, nothing)
+	top, err := peakMemory(ctx, s.Program, worst)
+	if err != nil {
+		return nil, err
+	}
+	conns := func(name string, args ...string) subject {
+		return lister(name, s.Program, append([]string{"conns"}, args...)...)
+	}
+	subjects := []subject{
+		lister("`ss -Htin`", "ss", "-Htin"),
+		conns("`l4stat conns -P -o …`, 20 fields", all...),
+		conns(fmt.Sprintf("`l4stat conns -F lport=%d`, %d connections", connsPort, connsOn), "-P", "-F", fmt.Sprint("state=established,lport=", connsPort), "-o", connsFields),
+		conns("`l4stat conns --sort rtt --top 10`", worst...),
+		conns("`l4stat conns -P -o pid,…`", append(all[:2:2], "pid,process,"+connsFields)...),
+	}
+	results, err := compare(ctx, subjects, s.Rounds, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}
 	sec := section{
 		Title: "Connections one by one",
-		Text: fmt.Sprintf("%s sockets of %d processes, none in TIME_WAIT. Each is a program that is started, lists and ends; medians of %d rounds. ss leaves listeners out, and writes two lines for each.",
-			thousands(c.size()), len(c.load.PIDs()), s.Rounds),
+		Text: fmt.Sprintf("%s sockets of %d processes, none in TIME_WAIT. Each is a program that is started, lists and ends; medians of %d rounds. ss leaves listeners out, and writes two lines for each. The peak resident memory (VmHWM) of l4stat is %s, at %s sockets %s.",
+			thousands(c.size()), len(c.load.PIDs()), s.Rounds, size(many), thousands(small), size(few)),
 		Header: []string{"", "wall", "CPU", "wall / ss", "CPU / ss", "lines"},
 	}
 	for i, subject := range subjects {
@@ -77,6 +89,28 @@ func measureConns(ctx context.Context, s settings) (_ []section, err error) {
 		{What: "the same with `--top 10`", Value: top / few, Bound: 1.25},
 	}
 	return []section{sec}, nil
+}
+
+// peakMemory runs l4stat conns at an interval and gives its peak resident memory,
+// in bytes, when the second report begins.
+func peakMemory(ctx context.Context, program string, args []string) (peak float64, err error) {
+	cmd := exec.CommandContext(ctx, program, append([]string{"conns", "-T", "u", "-i", "0.1"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(out)
+	for reports := 0; reports < 2 && lines.Scan(); {
+		if !strings.Contains(lines.Text(), ",") { // the time
+			reports++
+		}
+	}
+	bytes, err := procStatus(cmd.Process.Pid, "VmHWM")
+	return float64(bytes), errors.Join(err, lines.Err(), out.Close(), cmd.Wait())
 }
 
 // connectFew makes connections over loopback to a port that nothing else has.

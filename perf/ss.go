@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 )
 
 // ss lists TCP sockets, a line each, to a reader that counts them.
-var ss = lister("ss -Htan", nil, "ss", "-Htan")
+var ss = lister("ss -Htan", "ss", "-Htan")
 
 // lister is a program that lists TCP sockets, a line each, to a reader that
-// counts them. peak, if any, is set to its peak resident memory in bytes.
-func lister(name string, peak *float64, program string, args ...string) subject {
+// counts them.
+func lister(name, program string, args ...string) subject {
 	return subject{name, func(ctx context.Context) (func() (int, error), error) {
 		return func() (int, error) {
 			cmd := exec.CommandContext(ctx, program, args...)
@@ -33,9 +32,6 @@ func lister(name string, peak *float64, program string, args ...string) subject 
 			}
 			if err := cmd.Wait(); err != nil {
 				return 0, fmt.Errorf("%s: %w", name, err)
-			}
-			if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && peak != nil {
-				*peak = max(*peak, float64(usage.Maxrss)*1024)
 			}
 			return tcp, lines.Err()
 		}, nil

@@ -61,7 +61,7 @@ func newConns() *cobra.Command {
 	flags.IntVar(&f.top, "top", 0, "only the first `N` connections of --sort")
 	flags.StringVarP(&f.interval, "interval", "i", "", "report every so many `SECONDS`")
 	flags.IntVarP(&f.count, "count", "c", 0, "end after `N` reports; needs -i")
-	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report: `d|u`, as date(1) or as time(2) does")
+	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report, with --json as time in each object: `d|u`, as date(1) or as time(2) does")
 	return cmd
 }
 

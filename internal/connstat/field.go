@@ -112,7 +112,7 @@ var (
 			text: nil}, // a number, but not of the socket: see get
 		{Name: "process", Help: "the name of that process, as in /proc/PID/stat", Width: 15, procfs: true, lookup: lookupOwner,
 			text: func(r *row, b []byte) []byte { return append(b, r.owner.Name...) }},
-		{Name: "cgroup", Help: "the cgroup v2 in which the socket was made: INET_DIAG_CGROUP_ID (Linux 5.9)", Width: 20, needs: basic, lookup: lookupCgroup,
+		{Name: "cgroup", Help: "the cgroup v2 in which the socket was made: INET_DIAG_CGROUP_ID (Linux 5.8)", Width: 20, needs: basic, lookup: lookupCgroup,
 			text: func(r *row, b []byte) []byte { return append(b, r.cgroup...) }},
 	}
 	// AllFields are the fields in the order of "all".

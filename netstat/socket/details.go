@@ -33,7 +33,7 @@ type Details struct {
 	// Cookie is idiag_cookie, which no other socket has had since the machine
 	// started (SO_COOKIE; ss -e has it as sk:, in hexadecimal).
 	Cookie uint64
-	// CgroupID is INET_DIAG_CGROUP_ID, since Linux 5.9: the cgroup v2 in which
+	// CgroupID is INET_DIAG_CGROUP_ID, since Linux 5.8: the cgroup v2 in which
 	// the socket was made, by the inode of its directory. 0 is unknown.
 	CgroupID uint64
 	// Info is INET_DIAG_INFO, struct tcp_info; see [TCPInfo.Get].

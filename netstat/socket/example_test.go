@@ -49,3 +49,29 @@ func ExampleQuery() {
 		log.Fatal(err)
 	}
 }
+
+// A program asks for the round-trip times of its connections, which the kernel
+// measures anyway, and for what it had to send again.
+func ExampleTCPInfo() {
+	src, err := socket.Open(socket.Netlink, socket.Options{}) // the one that has details
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer src.Close()
+	connections := socket.Query{
+		Tables:  []socket.Table{socket.TCP4, socket.TCP6},
+		States:  socket.States(socket.StateEstablished),
+		Details: socket.WithTCPInfo,
+	}
+	err = src.Each(context.Background(), connections, func(s *socket.Socket) error {
+		info := &s.Details.Info
+		rtt, _ := info.Get(socket.InfoRTT)
+		if again, ok := info.Get(socket.InfoBytesRetrans); ok { // since Linux 4.19
+			fmt.Println(s.Remote, rtt, "µs,", again, "bytes sent again")
+		}
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
