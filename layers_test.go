@@ -25,10 +25,11 @@ func TestLayers(t *testing.T) {
 	below := map[string][]string{ // packages of this module that each may be built of
 		"/addrports":         {},
 		"/internal/owner":    {},
+		"/internal/connstat": {"/internal/owner", "/netstat/socket"},
 		"/internal/counters": {},
 		"/netstat/socket":    {},
-		"/netstat":           {"", "/addrports", "/internal/counters", "/internal/owner", "/netstat/socket"},
-		"/netstat/emit":      {"", "/addrports", "/internal/counters", "/internal/owner", "/netstat/socket", "/netstat"},
+		"/netstat":           {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket"},
+		"/netstat/emit":      {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket", "/netstat"},
 	}
 	for pkg, allowed := range below {
 		for _, dep := range dependencies(t, pkg) {

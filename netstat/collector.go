@@ -18,6 +18,7 @@ import (
 type Collector struct {
 	turn    chan struct{} // holds a token, which whoever gathers takes out
 	sockets socket.Source
+	query   socket.Query
 	owners  *owner.Finder // nil: no pid
 	sum     bool          // one netstat row for all IP versions
 	closed  bool
@@ -68,9 +69,17 @@ func New(c Config) (*Collector, error) {
 		}
 		col.tags[v] = mergeTags(own, c.Tags)
 	}
+	col.tally.connections = newConnections(&c)
 	for _, g := range groups {
+		var summary *connectionGroup
+		if col.tally.connections != nil {
+			summary = col.tally.connections.addGroup(g, &c)
+			col.query.Details = connectionDetails
+		}
 		for _, e := range g.entries {
-			col.entries = append(col.entries, newEntryReport(e, g, &c))
+			r := newEntryReport(e, g, &c)
+			r.summary = summary
+			col.entries = append(col.entries, r)
 		}
 	}
 	col.tally.sides = newSides(groups, col.entries)
@@ -94,7 +103,7 @@ func newSides(groups []group, reports []*entryReport) []sideTally {
 			for range g.entries {
 				if g.side == name {
 					entries = append(entries, reports[n].entry)
-					side.rows = append(side.rows, reports[n].entryRows)
+					side.rows = append(side.rows, reports[n])
 				}
 				n++
 			}
@@ -131,6 +140,9 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 	}
 	r := report{time: time.Now()}
 	err := errors.Join(c.gatherSockets(ctx, &r), c.gatherIncluded(ctx, &r))
+	if r.known[0] { // the TCP tables could be read
+		err = errors.Join(err, r.addConnections(c.tally.connections, c.allTags))
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -140,7 +152,7 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 // gatherSockets adds the metrics of the host's sockets.
 func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 	c.tally.reset()
-	err := c.sockets.Each(ctx, socket.Query{}, c.count)
+	err := c.sockets.Each(ctx, c.query, c.count)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	// Include names sets of the kernel's counters, each a measurement of its own:
 	// "tcp" is netstat_tcp, and so on for what Included gives.
 	Include []string
+	// ConnectionLimit bounds the rows of netstat_connection, which "connection" in
+	// Include switches on; 0 is DefaultConnectionLimit.
+	ConnectionLimit int
 	// Groups make the rows of netstat_port.
 	Groups []Group
 	// Tags are added to every row that has no tag of that name.
@@ -121,6 +124,8 @@ func DefaultConfig() Config {
 		Absent:    OmitAbsent,
 		PID:       true,
 		Source:    socket.Auto,
+
+		ConnectionLimit: DefaultConnectionLimit,
 	}
 }
 
@@ -178,6 +183,9 @@ func (c *Config) parse() ([]group, error) {
 	}
 	if c.Interval != 0 && c.Interval < MinInterval {
 		errs = append(errs, c.problem("interval", c.Interval.String(), longerInterval))
+	}
+	if c.ConnectionLimit < 0 {
+		errs = append(errs, c.problem("connection_limit", strconv.Itoa(c.ConnectionLimit), "give 1 or more"))
 	}
 	_, includeErrs := c.included()
 	errs = append(errs, includeErrs...)

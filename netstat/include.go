@@ -17,6 +17,9 @@ func Included() []string {
 	for _, s := range counters.Sets() {
 		names = append(names, s.Name)
 	}
+	if len(names) > 0 { // this is Linux
+		names = append(names, connectionInclude)
+	}
 	return names
 }
 
@@ -24,7 +27,7 @@ func Included() []string {
 // order of their metrics.
 func (c *Config) included() (sets []*counters.Set, errs []error) {
 	for i, name := range c.Include {
-		if counters.Find(name) == nil {
+		if !slices.Contains(Included(), name) {
 			errs = append(errs, c.problem(fmt.Sprintf("include[%d]", i), name, includeRemedy(Included())))
 		}
 	}

@@ -143,14 +143,15 @@ type setter[T any] func(l *loader, key string, value any, into *T)
 // The keys of an [[inputs.netstat]] block and of its groups.
 var (
 	configKeys = map[string]setter[Config]{
-		"interval":   func(l *loader, key string, v any, c *Config) { c.Interval = l.duration(key, v) },
-		"ip_version": func(l *loader, key string, v any, c *Config) { c.IPVersion = l.text(key, v) },
-		"absent":     func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
-		"pid":        func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
-		"source":     func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
-		"include":    func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
-		"tags":       func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
-		"addr_ports": func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
+		"interval":         func(l *loader, key string, v any, c *Config) { c.Interval = l.duration(key, v) },
+		"ip_version":       func(l *loader, key string, v any, c *Config) { c.IPVersion = l.text(key, v) },
+		"absent":           func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
+		"pid":              func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
+		"source":           func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
+		"connection_limit": func(l *loader, key string, v any, c *Config) { c.ConnectionLimit = l.positive(key, v) },
+		"include":          func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
+		"tags":             func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
+		"addr_ports":       func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
 	}
 	groupKeys = map[string]setter[Group]{
 		"ports":       func(l *loader, key string, v any, g *Group) { g.Ports = l.texts(key, v, `["80", "443"]`) },
@@ -250,6 +251,18 @@ func (l *loader) boolean(key string, value any) bool {
 		l.fail(key, value, "give true or false, without quotes, not %s", tomlType(value))
 	}
 	return b
+}
+
+// positive reads an integer above 0.
+func (l *loader) positive(key string, value any) int {
+	n, ok := value.(int64)
+	switch {
+	case !ok:
+		l.fail(key, value, "give a number without quotes, not %s", tomlType(value))
+	case n < 1:
+		l.fail(key, value, "give 1 or more")
+	}
+	return int(n)
 }
 
 // duration reads "10s". It does not take a number of seconds: Telegraf, which

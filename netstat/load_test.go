@@ -206,9 +206,9 @@ var badBlocks = []badConfig{
 	{"unknown_input", "input", "{...}", `did you mean "inputs"?`},
 	{"unknown_block", "inputs.netstat.intervall", `"10s"`, `did you mean "interval"?`},
 	{"unknown_block_case", "inputs.netstat.INTERVAL", `"10s"`, `did you mean "interval"?`},
-	{"unknown_block_far", "inputs.netstat.gather_by_protocol", "true", "known here: absent, addr_ports, include, interval, ip_version, pid, source, tags"},
+	{"unknown_block_far", "inputs.netstat.gather_by_protocol", "true", "known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags"},
 	{"unknown_block_ports", "inputs.netstat.ports", `["80", "443"]`, "this belongs below a line [[inputs.netstat.addr_ports]]"},
-	{"unknown_block_name", "inputs.netstat.name", `"edge"`, "unknown key; known here: absent, addr_ports, include, interval, ip_version, pid, source, tags"},
+	{"unknown_block_name", "inputs.netstat.name", `"edge"`, "unknown key; known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags"},
 	{"unknown_block_group", "inputs.netstat.addr_port", "{...}", `did you mean "addr_ports"?`},
 	{"unknown_group", "inputs.netstat.addr_ports[0].port", `["80"]`, `did you mean "ports"?`},
 	{"unknown_group_far", "inputs.netstat.addr_ports[0].interval", `"10s"`, "known here: ports, ports_match, side, tags"},
@@ -228,6 +228,9 @@ var badBlocks = []badConfig{
 	{"type_absent", "inputs.netstat.absent", "false", "give a string, in quotes, not a boolean"},
 	{"type_pid", "inputs.netstat.pid", `"true"`, "give true or false, without quotes, not a string"},
 	{"type_source", "inputs.netstat.source", "1.5", "give a string, in quotes, not a float"},
+	{"connection_limit_text", "inputs.netstat.connection_limit", `"many"`, "give a number without quotes, not a string"},
+	{"connection_limit_zero", "inputs.netstat.connection_limit", "0", "give 1 or more"},
+	{"connection_limit_negative", "inputs.netstat.connection_limit", "-1", "give 1 or more"},
 	{"type_include", "inputs.netstat.include", `"tcp,udp"`, `give a list of strings, such as ["tcp", "udp"], not a string`},
 	{"type_include_boolean", "inputs.netstat.include[1]", "true", "give a string, in quotes, not a boolean"},
 	{"type_tags", "inputs.netstat.tags", `"some_tag=some_value"`, `give a table of strings, such as tags = {service = "http"}, not a string`},
@@ -259,7 +262,7 @@ var badBlocks = []badConfig{
 	{"interval_day", "inputs.netstat.interval", `"1d"`, `give a number and a unit, such as "10s" or "1m"`},
 	{"ip_version", "inputs.netstat.ip_version", `"4"`, `give one of "split", "sum"`},
 	{"absent", "inputs.netstat.absent", `"none"`, `give one of "omit", "zero"`},
-	{"include", "inputs.netstat.include[1]", `"conntrak"`, `give one or more of "tcp", "udp", "conntrack", "interface", "route"`},
+	{"include", "inputs.netstat.include[1]", `"conntrak"`, `give one or more of "tcp", "udp", "conntrack", "interface", "route", "connection"`},
 	{"include_empty", "inputs.netstat.include[0]", `""`, `give one or more of "tcp", `},
 	{"source", "inputs.netstat.source", `"netlnk"`, `give one of "auto", `},
 	{"side", "inputs.netstat.addr_ports[0].side", `"peer"`, `give one of "local", "remote"`},
@@ -458,7 +461,7 @@ func TestLoadCutsLongValues(t *testing.T) {
 	t.Parallel()
 	_, err := netstat.Load("netstat.conf", []byte("[[inputs.netstat]]\nintervall = \""+strings.Repeat("ü", 1000)+"\"\n"))
 	want := `netstat.conf: inputs.netstat.intervall = "` + strings.Repeat("ü", 59) + `...: unknown key; did you mean "interval"? ` +
-		"(known here: absent, addr_ports, include, interval, ip_version, pid, source, tags)"
+		"(known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags)"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is\n     %v\nwant %s", err, want)
 	}

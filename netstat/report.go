@@ -24,6 +24,8 @@ type entryReport struct {
 	tags     [numVersions][]Tag
 	addrPort int
 	zeros    bool // report the entry even when it has no sockets
+
+	summary *connectionGroup // of the entry's group; nil: not asked for
 }
 
 func newEntryReport(e addrports.Entry, g group, c *Config) *entryReport {

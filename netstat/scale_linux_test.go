@@ -2,6 +2,7 @@ package netstat_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,5 +89,72 @@ func TestCountsAtScale(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestConnectionsAtScale has real connections summed up, as a listing of them says.
+func TestConnectionsAtScale(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	l, err := load.New(250)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := l.Hold(t.Context(), 1000); err != nil {
+		t.Fatal(err)
+	}
+	c, err := netstat.New(netstat.Config{
+		Include: []string{"connection"}, ConnectionLimit: 7,
+		Groups: []netstat.Group{{Ports: []string{"8000-8099"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	metrics := gather(t, c)
+	rows, summaries := byName(slices.Clone(metrics), "netstat_connection"), byName(metrics, "netstat_connection_summary")
+	if len(rows) != 7 || len(summaries) != 1 {
+		t.Fatalf("%d rows and %d summaries, want 7 and 1", len(rows), len(summaries))
+	}
+
+	src, err := socket.Open(socket.Netlink, socket.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var n, least, most int64
+	err = src.Each(t.Context(), socket.Query{
+		Tables: []socket.Table{socket.TCP4, socket.TCP6}, Details: socket.WithTCPInfo,
+		LocalPorts: socket.PortRange{First: 8000, Last: 8099},
+	}, func(s *socket.Socket) error {
+		if s.State == socket.StateListen {
+			return nil
+		}
+		n++
+		if rtt, _ := s.Details.Info.Get(socket.InfoRTT); rtt > 0 {
+			most = max(most, int64(rtt))
+			if least == 0 || int64(rtt) < least {
+				least = int64(rtt)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fieldMap(summaries[0])
+	if got["connections"] != n || got["rtt_min"] != least || got["rtt_max"] != most || n == 0 || most == 0 {
+		t.Errorf("the summary is %v; the listing has %d connections with round-trip times of %d to %d µs", got, n, least, most)
+	}
+	for _, row := range rows {
+		if f := fieldMap(row); f["rtt"] == nil || f["cc"] == nil || f["cwnd"] == nil {
+			t.Errorf("a row has %v only", f)
+		}
 	}
 }

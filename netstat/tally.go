@@ -9,15 +9,16 @@ import (
 
 // tally is what one Gather counts into. It is made once, and cleared for each.
 type tally struct {
-	host  [numVersions]counts
-	sides []sideTally
+	host        [numVersions]counts
+	sides       []sideTally
+	connections *connections // nil: not asked for
 }
 
 // sideTally groups sockets by their addresses on one side, local or remote.
 type sideTally struct {
 	remote bool
 	table  *addrports.Table
-	rows   []*entryRows // by index in table
+	rows   []*entryReport // by index in table
 }
 
 // entryRows are the rows of one entry: one for each IP version, or one for each
@@ -33,6 +34,7 @@ type row struct {
 }
 
 func (t *tally) reset() {
+	t.connections.reset()
 	t.host = [numVersions]counts{}
 	for _, side := range t.sides {
 		for _, e := range side.rows {
@@ -47,29 +49,34 @@ func (t *tally) count(s *socket.Socket) {
 	v, field := versionOf(s.Local.Addr()), fieldOf(s)
 	t.host[v][field]++
 	for i := range t.sides {
-		if r := t.sides[i].row(s, v); r != nil {
-			r.n[field]++
-			r.owners.offer(s)
+		e, r := t.sides[i].row(s, v)
+		if r == nil {
+			continue
+		}
+		r.n[field]++
+		r.owners.offer(s)
+		if t.connections != nil {
+			t.connections.add(s, v, e)
 		}
 	}
 }
 
-// row finds the row that the socket belongs to, or nil.
-func (t *sideTally) row(s *socket.Socket, v version) *row {
+// row finds the entry and the row that the socket belongs to, or nil.
+func (t *sideTally) row(s *socket.Socket, v version) (*entryReport, *row) {
 	ap := s.Local
 	if t.remote {
 		ap = s.Remote
 	}
 	i, ok := t.table.Lookup(ap)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	e := t.rows[i]
 	if e.byAddress == nil {
-		return &e.byVersion[v]
+		return e, &e.byVersion[v]
 	}
 	if !ap.IsValid() {
-		return nil // no address to make a row of
+		return nil, nil // no address to make a row of
 	}
 	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	r := e.byAddress[ap]
@@ -77,5 +84,5 @@ func (t *sideTally) row(s *socket.Socket, v version) *row {
 		r = &row{}
 		e.byAddress[ap] = r
 	}
-	return r
+	return e, r
 }

@@ -147,6 +147,15 @@ func (f *Field) get(r *row) (uint64, bool) {
 	return uint64(r.owner.PID), r.owner.PID != 0
 }
 
+// Number gives the field of a socket, where it is a number that the kernel's dump
+// has; ok is false where there is none.
+func (f *Field) Number(s *socket.Socket) (n uint64, ok bool) {
+	if f.number == nil {
+		return 0, false
+	}
+	return f.number(s)
+}
+
 // isNumber tells a field that is a number from one that is text.
 func (f *Field) isNumber() bool { return f.text == nil }
 

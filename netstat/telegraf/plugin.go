@@ -26,6 +26,7 @@ type Netstat struct {
 	PID       bool            `toml:"pid"`
 	Source    string          `toml:"source"`
 	Include   []string        `toml:"include"`
+	Limit     int             `toml:"connection_limit"`
 	Groups    []netstat.Group `toml:"addr_ports"`
 	Log       telegraf.Logger `toml:"-"`
 
@@ -37,13 +38,13 @@ type Netstat struct {
 func init() {
 	inputs.Add("netstat", func() telegraf.Input {
 		c := netstat.DefaultConfig()
-		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source}
+		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source, Limit: c.ConnectionLimit}
 	})
 }
 
 func (n *Netstat) config() netstat.Config {
 	return netstat.Config{
-		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, Groups: n.Groups,
+		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, ConnectionLimit: n.Limit, Groups: n.Groups,
 		Warn: func(message string) { n.Log.Warn(message) },
 	}
 }
