@@ -67,8 +67,10 @@ func AppendMessage(b []byte, seq uint32, s *Socket) []byte {
 		copy(raw[:], addr.AsSlice())
 		b = append(b, raw[:]...)
 	}
-	b = binary.NativeEndian.AppendUint32(b, 0)                  // idiag_if
-	b = binary.NativeEndian.AppendUint64(b, uint64(s.Inode)<<1) // idiag_cookie
+	b = binary.NativeEndian.AppendUint32(b, 0) // idiag_if
+	cookie := uint64(s.Inode) << 1
+	b = binary.NativeEndian.AppendUint32(b, uint32(cookie))     // idiag_cookie, the lower half first
+	b = binary.NativeEndian.AppendUint32(b, uint32(cookie>>32)) // in whichever byte order
 	for _, n := range []uint32{0, s.RecvQueue, s.SendQueue, s.UID, s.Inode} {
 		b = binary.NativeEndian.AppendUint32(b, n)
 	}

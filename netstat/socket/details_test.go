@@ -78,6 +78,7 @@ func decodeOne(t *testing.T, sock *fakediag.Socket) Details {
 func TestDecodeDetails(t *testing.T) {
 	sock := diagSockets[0].in
 	sock.CgroupID = 1<<40 + 7
+	sock.Inode = 1<<32 - 1 // which makes a cookie of more than 32 bits
 	sock.Extensions = map[uint16][]byte{
 		diagInfo:      fakeInfo(248),
 		diagCong:      []byte("cubic\x00"),
