@@ -279,13 +279,13 @@ func (g *connectionGroup) quantile(percent float64) uint64 {
 	return min(max(uint64(g.rtts.ValueAtQuantile(percent)), g.rttMin), g.rttMax)
 }
 
-// goesBefore reports whether a goes before b when there are too many: the one that
-// had less sent again, of two with the same the one that was seen later.
-func (a *connection) goesBefore(b *connection) bool {
-	if a.retrans != b.retrans {
-		return a.retrans < b.retrans
+// goesBefore reports whether c has to go before another when there are too many:
+// the one that had less sent again, of two with the same the one seen later.
+func (c *connection) goesBefore(other *connection) bool {
+	if c.retrans != other.retrans {
+		return c.retrans < other.retrans
 	}
-	return a.seen > b.seen
+	return c.seen > other.seen
 }
 
 // worstFirstOut is connections as a heap of the worst.

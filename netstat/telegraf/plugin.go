@@ -21,14 +21,14 @@ import (
 // interval and tags, which are Telegraf's own to act on: its decoder stumbles
 // over a plugin that has them.
 type Netstat struct {
-	IPVersion string          `toml:"ip_version"`
-	Absent    string          `toml:"absent"`
-	PID       bool            `toml:"pid"`
-	Source    string          `toml:"source"`
-	Include   []string        `toml:"include"`
-	Limit     int             `toml:"connection_limit"`
-	Groups    []netstat.Group `toml:"addr_ports"`
-	Log       telegraf.Logger `toml:"-"`
+	IPVersion       string          `toml:"ip_version"`
+	Absent          string          `toml:"absent"`
+	PID             bool            `toml:"pid"`
+	Source          string          `toml:"source"`
+	Include         []string        `toml:"include"`
+	ConnectionLimit int             `toml:"connection_limit"`
+	Groups          []netstat.Group `toml:"addr_ports"`
+	Log             telegraf.Logger `toml:"-"`
 
 	collector *netstat.Collector
 	ctx       context.Context // ends a Gather when Telegraf stops
@@ -38,13 +38,13 @@ type Netstat struct {
 func init() {
 	inputs.Add("netstat", func() telegraf.Input {
 		c := netstat.DefaultConfig()
-		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source, Limit: c.ConnectionLimit}
+		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source, ConnectionLimit: c.ConnectionLimit}
 	})
 }
 
 func (n *Netstat) config() netstat.Config {
 	return netstat.Config{
-		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, ConnectionLimit: n.Limit, Groups: n.Groups,
+		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, ConnectionLimit: n.ConnectionLimit, Groups: n.Groups,
 		Warn: func(message string) { n.Log.Warn(message) },
 	}
 }
