@@ -28,8 +28,8 @@ type Field struct {
 	Key   string
 	Value Value
 	// Counter says that the value only ever counts up, from 0 when the network
-	// namespace or the interface was made, so that its difference from the last
-	// one is what counts. Other values are as of the Gather.
+	// namespace was made, the interface or the connection, so that its difference
+	// from the last one is what counts. Other values are as of the Gather.
 	Counter bool
 }
 
