@@ -366,6 +366,11 @@ func TestConnsJSON(t *testing.T) {
 			switch strings.ToLower(name) {
 			case "busytime", "rwndlimited", "pacingrate", "rto": // which move on
 				continue
+			case "cwnd", "lost", "retranssegs", "reordering":
+				switch object["state"] {
+				case "SYN_SENT", "FIN_WAIT_1", "CLOSING", "LAST_ACK": // nobody answers, so they send again
+					continue
+				}
 			}
 			got := "-"
 			if v := object[strings.ToLower(name)]; v != nil {

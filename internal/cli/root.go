@@ -118,7 +118,9 @@ func newRoot() *cobra.Command {
 }
 
 // newLogger is for diagnostics, which go to standard error.
-func newLogger(w io.Writer) *logger.Logger { return logger.New(w, "l4stat: warning: ", "l4stat: ") }
+func newLogger(w io.Writer) *logger.Logger { return logger.New(w, warningPrefix, "l4stat: ") }
+
+const warningPrefix = "l4stat: warning: "
 
 // noArgs is cobra.NoArgs with the suggestions on the same line.
 func noArgs(cmd *cobra.Command, args []string) error {

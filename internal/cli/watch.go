@@ -156,11 +156,12 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 	if err != nil {
 		return err
 	}
+	warn, warnOnce := fitting(cmd.ErrOrStderr(), log.Warn), fitting(cmd.ErrOrStderr(), log.WarnOnce)
 	blocks, kind, err := f.blocks(cmd, groups)
 	if err != nil {
 		return err
 	}
-	source, err := socket.Open(kind, socket.Options{Warn: log.WarnOnce})
+	source, err := socket.Open(kind, socket.Options{Warn: warnOnce})
 	if err != nil {
 		return &usageError{err}
 	}
@@ -171,17 +172,17 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 	}()
 
 	o := watch.Options{
-		Sampler: watch.NewSampler(blocks, source, socket.ProcRoot(), log.WarnOnce),
+		Sampler: watch.NewSampler(blocks, source, socket.ProcRoot(), warnOnce),
 		Delay:   delay,
 		Count:   count,
 		Outputs: []watch.Output{f.display(cmd, blocks)}, // first, to show the summary also where the file has failed
-		Warn:    log.Warn,
+		Warn:    warn,
 	}
 	if f.output == "-" {
 		return usage("--output -: give a file; for a program to read standard output there is --json")
 	}
 	if f.output != "" {
-		csv, err := watch.OpenCSV(f.output, blocks, "l4stat "+strings.Join(os.Args[1:], " "), log.Warn)
+		csv, err := watch.OpenCSV(f.output, blocks, "l4stat "+strings.Join(os.Args[1:], " "), warn)
 		if err != nil {
 			return usage("--output: %w", err)
 		}
@@ -263,6 +264,22 @@ func (f *watchFlags) display(cmd *cobra.Command, blocks []*watch.Block) watch.Ou
 		}
 	}
 	return s
+}
+
+// fitting has warnings to a terminal folded between words: the live view is not
+// to be broken up by lines that the terminal wraps.
+func fitting(to io.Writer, warn func(string)) func(string) {
+	file, ok := to.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return warn
+	}
+	return func(message string) {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			width = 80
+		}
+		warn(strings.Join(watch.Fold(message, max(width-len(warningPrefix), 1)), "\n"))
+	}
 }
 
 // terminal gives the descriptor of standard output where that is a terminal.

@@ -160,26 +160,38 @@ func (s *Screen) noteLeft() {
 
 // note writes words, in as many lines as the terminal needs.
 func (s *Screen) note(text string) {
+	for _, line := range Fold(text, s.width) {
+		s.write(line)
+	}
+}
+
+// Fold cuts text between words into lines that are no wider than width, 0 being
+// any, and cuts off what of a word is wider.
+func Fold(text string, width int) []string {
+	if width <= 0 {
+		return []string{text}
+	}
+	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
-		if line != "" && s.width > 0 && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > s.width {
-			s.write(line)
+		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > width {
+			lines = append(lines, line)
 			line = ""
 		}
 		if line != "" {
 			line += " "
 		}
-		line += s.cut(word)
+		line += runewidth.Truncate(word, width, "")
 	}
-	s.write(line)
+	return append(lines, line)
 }
 
-// cut shortens a word that is wider than the terminal.
-func (s *Screen) cut(word string) string {
+// cut shortens text that is wider than the terminal.
+func (s *Screen) cut(text string) string {
 	if s.width > 0 {
-		return runewidth.Truncate(word, s.width, "")
+		return runewidth.Truncate(text, s.width, "")
 	}
-	return word
+	return text
 }
 
 // line writes figures, and a label at their right.

@@ -252,3 +252,22 @@ func TestWideNames(t *testing.T) {
 		}
 	}
 }
+
+func TestFold(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"a late line: its rates", 0, "a late line: its rates"},
+		{"a late line: its rates", 40, "a late line: its rates"},
+		{"a late line: its rates", 11, "a late|line: its|rates"},
+		{"a late line: its rates", 12, "a late line:|its rates"},
+		{"an uncommonly long word", 5, "an|uncom|long|word"},
+		{"", 5, ""},
+	} {
+		if got := strings.Join(Fold(tt.text, tt.width), "|"); got != tt.want {
+			t.Errorf("%q in %d columns is %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}
