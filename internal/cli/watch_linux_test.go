@@ -249,6 +249,13 @@ func (g *generator) between(what string, from, to time.Time) int {
 	return n
 }
 
+// failure gives what went wrong, while datagrams may still be on their way.
+func (g *generator) failure() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
 // TestWatchRates has the rates of what a generator does for ten seconds.
 func TestWatchRates(t *testing.T) {
 	if testing.Short() {
@@ -320,8 +327,8 @@ func TestWatchRates(t *testing.T) {
 	samples, _ := watchJSON(t, "--tcp", "--udp", "--drops", "10", "2")
 	cancel()
 	g.wg.Wait()
-	if g.err != nil {
-		t.Fatal(g.err)
+	if err := g.failure(); err != nil {
+		t.Fatal(err)
 	}
 	before, after := samples[0].Time, samples[1].Time
 	s := samples[1]
