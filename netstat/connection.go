@@ -29,39 +29,43 @@ const DefaultConnectionLimit = 100
 // several times as much as it does without.
 const connectionDetails = socket.WithDetails | socket.WithTCPInfo | socket.WithCongestion
 
-// connectionFields are the fields of netstat_connection but for its texts, and
-// whether they count up while the connection lasts.
-var connectionFields = []struct {
-	key     string
+// connectionField is a field of netstat_connection. A counter counts up while the
+// connection lasts.
+type connectionField struct {
+	connstat.Field
 	counter bool
-	field   connstat.Field
-}{
-	{key: "inbytes", counter: true}, {key: "insegs", counter: true}, {key: "inunordersegs", counter: true},
-	{key: "outbytes", counter: true}, {key: "outsegs", counter: true},
-	{key: "retransbytes", counter: true}, {key: "retranssegs", counter: true},
-	{key: "suna"}, {key: "unsent"}, {key: "swnd"}, {key: "cwnd"}, {key: "rwnd"}, {key: "mss"}, {key: "rto"},
-	{key: "rtt"}, {key: "minrtt"}, {key: "rttvar"}, {key: "deliveryrate"}, {key: "pacingrate"},
-	{key: "lost"}, {key: "reordering"},
-	{key: "busytime", counter: true}, {key: "rwndlimited", counter: true}, {key: "sndbuflimited", counter: true},
-	{key: "rqueue"}, {key: "wqueue"}, {key: "uid"}, {key: "inode"},
 }
 
-// The fields that summaries need.
-var inBytesField, outBytesField, retransBytesField, retransSegsField, rttField connstat.Field
+func counterField(name string) connectionField { return connectionField{mustField(name), true} }
+func gaugeField(name string) connectionField   { return connectionField{mustField(name), false} }
 
-func init() {
-	find := func(key string) connstat.Field {
-		f, err := connstat.FieldByName(key)
-		if err != nil {
-			panic(err) // a mistake here, which any test finds
-		}
-		return f
+// mustField finds a field of conns by a name that stands in this file.
+func mustField(name string) connstat.Field {
+	f, err := connstat.FieldByName(name)
+	if err != nil {
+		panic(err)
 	}
-	for i := range connectionFields {
-		connectionFields[i].field = find(connectionFields[i].key)
-	}
-	inBytesField, outBytesField, rttField = find("inbytes"), find("outbytes"), find("rtt")
-	retransBytesField, retransSegsField = find("retransbytes"), find("retranssegs")
+	return f
+}
+
+// The fields that summaries need too.
+var (
+	inBytes      = counterField("inbytes")
+	outBytes     = counterField("outbytes")
+	retransBytes = counterField("retransbytes")
+	retransSegs  = counterField("retranssegs")
+	rtt          = gaugeField("rtt")
+)
+
+// connectionFields are the fields of netstat_connection but for its texts.
+var connectionFields = []connectionField{
+	inBytes, counterField("insegs"), counterField("inunordersegs"),
+	outBytes, counterField("outsegs"), retransBytes, retransSegs,
+	gaugeField("suna"), gaugeField("unsent"), gaugeField("swnd"), gaugeField("cwnd"), gaugeField("rwnd"), gaugeField("mss"), gaugeField("rto"),
+	rtt, gaugeField("minrtt"), gaugeField("rttvar"), gaugeField("deliveryrate"), gaugeField("pacingrate"),
+	gaugeField("lost"), gaugeField("reordering"),
+	counterField("busytime"), counterField("rwndlimited"), counterField("sndbuflimited"),
+	gaugeField("rqueue"), gaugeField("wqueue"), gaugeField("uid"), gaugeField("inode"),
 }
 
 // connections are those of one Gather that groups take: a summary for each group,
@@ -152,7 +156,7 @@ func (cs *connections) add(s *socket.Socket, v version, e *entryReport) {
 	if !s.Details.Info.Known() {
 		return
 	}
-	retrans, _ := retransBytesField.Number(s)
+	retrans := numberOf(&retransBytes, s)
 	e.summary.add(s, retrans)
 
 	cs.seen++
@@ -180,14 +184,10 @@ func (c *connection) set(s *socket.Socket, v version, e *entryReport, retrans ui
 func (g *connectionGroup) add(s *socket.Socket, retrans uint64) {
 	g.n++
 	g.retrans += retrans
-	for _, sum := range []struct {
-		to    *uint64
-		field *connstat.Field
-	}{{&g.in, &inBytesField}, {&g.out, &outBytesField}, {&g.retransSegs, &retransSegsField}} {
-		n, _ := sum.field.Number(s)
-		*sum.to += n
-	}
-	rtt, ok := rttField.Number(s)
+	g.in += numberOf(&inBytes, s)
+	g.out += numberOf(&outBytes, s)
+	g.retransSegs += numberOf(&retransSegs, s)
+	rtt, ok := rtt.Number(s)
 	if !ok {
 		return // before the first sample
 	}
@@ -197,6 +197,12 @@ func (g *connectionGroup) add(s *socket.Socket, retrans uint64) {
 	g.rttMax = max(g.rttMax, rtt)
 	g.rttSum += rtt
 	_ = g.rtts.RecordValue(int64(min(rtt, maxRTT))) // which fails beyond maxRTT only
+}
+
+// numberOf gives a field, 0 where the kernel does not have it.
+func numberOf(f *connectionField, s *socket.Socket) uint64 {
+	n, _ := f.Number(s)
+	return n
 }
 
 // addConnections adds the metrics of connections: the worst first, then a summary
@@ -245,8 +251,8 @@ func (c *connection) metric(r *report, all map[string]string) Metric {
 	m.Fields = append(m.Fields, Field{Key: "state", Value: String(c.sock.State.String())})
 	for i := range connectionFields {
 		f := &connectionFields[i]
-		if n, ok := f.field.Number(&c.sock); ok {
-			m.Fields = append(m.Fields, Field{Key: f.key, Value: Int(int64(n)), Counter: f.counter})
+		if n, ok := f.Number(&c.sock); ok {
+			m.Fields = append(m.Fields, Field{Key: f.Name, Value: Int(int64(n)), Counter: f.counter})
 		}
 	}
 	if cc := c.details.Congestion.String(); cc != "" {
