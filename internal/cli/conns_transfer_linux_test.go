@@ -254,7 +254,11 @@ func retransmitted(t *testing.T) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return float64(rows[0].Int("retrans_segs"))
+	n, ok := rows[0].Int("retrans_segs")
+	if !ok {
+		t.Fatal("the kernel does not count retransmitted segments")
+	}
+	return float64(n)
 }
 
 // TestConnsTransfer has a mebibyte sent in 1000 writes and read.

@@ -41,14 +41,15 @@ type Value struct {
 	Value any // an int64, a float64 or a string
 }
 
-// Int gives an integer figure, 0 where the kernel does not have it.
-func (r *Row) Int(key string) int64 {
+// Int gives an integer figure; ok is false where the kernel does not have it.
+func (r *Row) Int(key string) (n int64, ok bool) {
 	for _, v := range r.Values {
-		if n, ok := v.Value.(int64); ok && v.Key == key {
-			return n
+		if v.Key == key {
+			n, ok = v.Value.(int64)
+			return n, ok
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // Read reads the set now, from procfs as mounted at root. There are no rows where

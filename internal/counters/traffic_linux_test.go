@@ -35,16 +35,22 @@ func checkGrowth(t *testing.T, before, after map[string]any, want map[string]int
 // machine are the figures of the whole machine.
 var machine = []string{"orphan", "mem"}
 
-// TestTCPLive makes known connections on loopback.
-func TestTCPLive(t *testing.T) {
-	if !testhost.Enter(t) {
-		return
-	}
+// loopbackUp makes loopback usable, over IPv6 too.
+func loopbackUp(t *testing.T) {
+	t.Helper()
 	ip(t, "4", "link set dev lo up")
 	until(t, "loopback has its IPv6 address", func() bool {
 		l, err := net.Listen("tcp", "[::1]:0")
 		return err == nil && l.Close() == nil
 	})
+}
+
+// TestTCPLive makes known connections on loopback.
+func TestTCPLive(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	loopbackUp(t)
 	for _, address := range []string{"127.0.0.1:80", "[::1]:80"} {
 		t.Run(address, func(t *testing.T) {
 			l, err := net.Listen("tcp", address)
@@ -184,11 +190,7 @@ func TestUDPLive(t *testing.T) {
 	if !testhost.Enter(t) {
 		return
 	}
-	ip(t, "4", "link set dev lo up")
-	until(t, "loopback has its IPv6 address", func() bool {
-		l, err := net.Listen("tcp", "[::1]:0")
-		return err == nil && l.Close() == nil
-	})
+	loopbackUp(t)
 	for version, host := range map[string]string{"4": "127.0.0.1", "6": "::1"} {
 		other := map[string]string{"4": "6", "6": "4"}[version]
 		t.Run("IPv"+version, func(t *testing.T) {

@@ -235,10 +235,8 @@ func fromCounters(set string, keys ...string) func(*reading) ([]float64, time.Ti
 func total(rows []counters.Row, key string) float64 {
 	sum, known := 0.0, false
 	for _, row := range rows {
-		for _, v := range row.Values {
-			if n, ok := v.Value.(int64); ok && v.Key == key {
-				sum, known = sum+float64(n), true
-			}
+		if n, ok := row.Int(key); ok {
+			sum, known = sum+float64(n), true
 		}
 	}
 	if !known {
