@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,14 +48,7 @@ func TestDataKitSample(t *testing.T) {
 			return got
 		},
 		"l4stat": func(t *testing.T, influx *peers.Influx) [][]row {
-			for range 2 {
-				out, err := exec.Command(l4stat, "emit", "--once", "--config", sample, "--host", hostName).Output()
-				if err != nil {
-					t.Fatal(err)
-				}
-				influx.Write(database, string(out))
-			}
-			return gathers(t, influx)
+			return emitTwice(t, influx, l4stat, "--config", sample)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,14 +70,7 @@ func TestInclude(t *testing.T) {
 			return got
 		},
 		"l4stat": func(t *testing.T, influx *peers.Influx) [][]row {
-			for range 2 {
-				out, err := exec.Command(l4stat, "emit", "--once", "--host", hostName, "--tag", "some_tag=some_value", "--include", "tcp,udp,interface,route").Output()
-				if err != nil {
-					t.Fatal(err)
-				}
-				influx.Write(database, string(out))
-			}
-			return gathers(t, influx)
+			return emitTwice(t, influx, l4stat, "--tag", "some_tag=some_value", "--include", "tcp,udp,interface,route")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

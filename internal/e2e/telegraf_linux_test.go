@@ -133,6 +133,20 @@ func sortRows(rows []row) {
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.key(), b.key()) })
 }
 
+// emitTwice writes what two runs of l4stat emit give, and gives what is in the
+// database then.
+func emitTwice(t *testing.T, influx *peers.Influx, l4stat string, args ...string) [][]row {
+	t.Helper()
+	for range 2 {
+		out, err := exec.Command(l4stat, append([]string{"emit", "--once", "--host", hostName}, args...)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		influx.Write(database, string(out))
+	}
+	return gathers(t, influx)
+}
+
 // gathers gives what is in the database, by time, oldest first.
 func gathers(t *testing.T, influx *peers.Influx) [][]row {
 	t.Helper()

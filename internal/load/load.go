@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -154,17 +155,20 @@ func (l *Load) TimeWait(ctx context.Context, n int) error {
 // timeWaits counts them: "tw" of the line "TCP:" in /proc/net/sockstat, which is
 // of this network namespace.
 func timeWaits() (int, error) {
-	text, err := os.ReadFile("/proc/self/net/sockstat")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0, fmt.Errorf("load: %w", err)
 	}
-	for line := range strings.Lines(string(text)) {
-		var inuse, orphan, tw int
-		if n, _ := fmt.Sscanf(line, "TCP: inuse %d orphan %d tw %d", &inuse, &orphan, &tw); n == 3 {
-			return tw, nil
+	stat, err := fs.NetSockstat()
+	if err != nil {
+		return 0, fmt.Errorf("load: %w", err)
+	}
+	for _, p := range stat.Protocols {
+		if p.Protocol == "TCP" && p.TW != nil {
+			return *p.TW, nil
 		}
 	}
-	return 0, fmt.Errorf("load: /proc/self/net/sockstat has no TCP: tw:\n%s", text)
+	return 0, errors.New("load: /proc/net/sockstat has no TCP: tw")
 }
 
 // Churn starts n processes that open and close connections as fast as they can,
