@@ -57,7 +57,7 @@ override the configuration file; flags override both.
 	flags.DurationVar(&f.interval, "interval", netstat.DefaultInterval, "how often to count, instead of what the configuration says")
 	flags.StringSliceVar(&f.ports, "ports", nil, "count these `PORTS` apart, such as 80,443 or 10.0.0.0/8:5432; not with --config")
 	flags.StringSliceVar(&f.portsMatch, "ports-match", nil, "count each local address with these `PORTS` apart, such as '*:80'; not with --config")
-	flags.StringSliceVar(&f.include, "include", nil, "report these `SETS` of the kernel's counters too, on Linux: tcp, udp, conntrack, interface, route; not with --config")
+	flags.StringSliceVar(&f.include, "include", nil, "report these `SETS` of what the kernel keeps too, on Linux: tcp, udp, conntrack, interface, route, connection; not with --config")
 	flags.StringArrayVar(&f.tags, "tag", nil, "add the tag `KEY=VALUE` to rows that have none of that name (repeatable)")
 	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for no such tag (default this host's name)`)
 	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
