@@ -23,13 +23,14 @@ func dependencies(t *testing.T, pkg string) []string {
 func TestLayers(t *testing.T) {
 	t.Parallel()
 	below := map[string][]string{ // packages of this module that each may be built of
-		"/addrports":         {},
-		"/internal/owner":    {},
-		"/internal/connstat": {"/internal/owner", "/netstat/socket"},
-		"/internal/counters": {},
-		"/netstat/socket":    {},
-		"/netstat":           {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket"},
-		"/netstat/emit":      {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket", "/netstat"},
+		"/addrports":          {},
+		"/internal/owner":     {},
+		"/internal/connstat":  {"/internal/owner", "/netstat/socket"},
+		"/internal/counters":  {},
+		"/internal/smallfile": {},
+		"/netstat/socket":     {},
+		"/netstat":            {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/internal/smallfile", "/netstat/socket"},
+		"/netstat/emit":       {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/internal/smallfile", "/netstat/socket", "/netstat"},
 	}
 	for pkg, allowed := range below {
 		for _, dep := range dependencies(t, pkg) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,12 +14,17 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/agnivade/levenshtein"
+
+	"github.com/l4stat/l4stat/internal/smallfile"
 )
+
+// MaxConfigSize is how many bytes a configuration may have.
+const MaxConfigSize = 1 << 20
 
 // LoadFile reads a configuration file: one Config for each [[inputs.netstat]]
 // block in it. See [Load].
 func LoadFile(path string) ([]Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := smallfile.Read(path, MaxConfigSize)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -34,6 +38,9 @@ func LoadFile(path string) ([]Config, error) {
 // are none every value that cannot be meant, a line each, as [ConfigError] values joined (text that is not TOML at all gives another one);
 // name, the file's, starts each line.
 func Load(name string, data []byte) ([]Config, error) {
+	if len(data) > MaxConfigSize {
+		return nil, fmt.Errorf("%s: %w", name, smallfile.TooLong(MaxConfigSize))
+	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(data), &tree); err != nil {
 		var syntax toml.ParseError
