@@ -74,7 +74,8 @@ func runConns(cmd *cobra.Command, f *connsFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	o.Warn, o.Now = newLogger(cmd.ErrOrStderr()).Warn, time.Now
+	log := newLogger(cmd.ErrOrStderr())
+	o.Warn, o.Now = log.Warn, time.Now
 	reporter, err := connstat.NewReporter(o, cmd.OutOrStdout())
 	if err != nil {
 		return &usageError{err}
@@ -90,7 +91,7 @@ func runConns(cmd *cobra.Command, f *connsFlags) (err error) {
 		return report(ctx, reporter)
 	}
 	left := f.count
-	err = poll.Every(ctx, interval, func() error {
+	err = poll.Every(ctx, interval, slow(log), func() error {
 		if err := report(ctx, reporter); err != nil {
 			return err
 		}

@@ -110,10 +110,11 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 		}
 		return err
 	}
+	warnOfPrecision(log, emit.Precision(f.precision), blocks)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, b := range blocks {
 		group.Go(func() error {
-			return poll.Every(ctx, b.interval, func() error {
+			return poll.Every(ctx, b.interval, slow(log), func() error {
 				err := out.gather(ctx, b.collector)
 				if errors.Is(err, errNobodyReads) {
 					return err

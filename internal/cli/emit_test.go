@@ -176,3 +176,45 @@ func TestEmitClosedPipe(t *testing.T) {
 		t.Errorf("ended with %v, standard error %q; want neither", err, diag.String())
 	}
 }
+
+// TestEmitSameTimeStamps has rows that get the same time stamp warned of, once,
+// and none where they do not.
+func TestEmitSameTimeStamps(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		args  []string
+		words string // of the warning; "" is none
+	}{
+		{"50ms in s", []string{"--interval", "50ms", "--precision", "s"}, "--precision s with an interval of 50ms: rows get the same time stamp"},
+		{"1ms in ms", []string{"--interval", "1ms", "--precision", "ms"}, "--precision ms with an interval of 1ms: rows get the same time stamp"},
+		{"50ms in ms", []string{"--interval", "50ms", "--precision", "ms"}, ""},
+		{"10s in s", []string{"--interval", "10s", "--precision", "s"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := program(t, nil, append([]string{"emit"}, tt.args...)...)
+			var diag bytes.Buffer
+			cmd.Stderr = &diag
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// The warning, if any, is there before the first row.
+			if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+				t.Errorf("no row: %v", err)
+			}
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Wait()
+			if got := strings.Count(diag.String(), "time stamp, and"); tt.words == "" && got > 0 || tt.words != "" && got != 1 {
+				t.Errorf("%d warnings of time stamps: %q", got, diag.String())
+			}
+			if !strings.Contains(diag.String(), tt.words) {
+				t.Errorf("standard error has %q, want %q", diag.String(), tt.words)
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ func (b *blocks) Start(acc telegraf.Accumulator) error {
 	for i := range b.all {
 		b.running.Go(func() {
 			// The error is nil: gather reports its own.
-			_ = poll.Every(polling, b.all[i].interval, func() error {
+			_ = poll.Every(polling, b.all[i].interval, b.slow, func() error {
 				b.gather(&b.all[i])
 				return nil
 			})
@@ -66,6 +66,9 @@ func (b *blocks) Start(acc telegraf.Accumulator) error {
 	})
 	return nil
 }
+
+// slow warns of an interval that gathering cannot keep to.
+func (b *blocks) slow(e *poll.SlowError) { b.log.WarnOnce(e.Error()) }
 
 // Gather gathers all blocks, because Telegraf asked by a line or a signal.
 func (b *blocks) Gather(telegraf.Accumulator) error {

@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/l4stat/l4stat/internal/poll"
 )
 
 // Output takes the samples of a run.
@@ -48,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 	summary := newSummary(o.Sampler.Blocks())
 	tick := time.NewTicker(o.Delay)
 	defer tick.Stop()
-	pace := pace{delay: o.Delay}
+	pace := poll.Pace{Interval: o.Delay}
 	for n := 1; ; n++ {
 		summary.add(sample)
 		for _, out := range o.Outputs {
@@ -59,9 +61,10 @@ func Run(ctx context.Context, o Options) error {
 		if n == o.Count {
 			break
 		}
-		if pace.slower(sample.Cost) {
-			tick.Reset(pace.delay)
-			o.Warn(fmt.Sprintf("samples take %s, so the delay is %s from here", short(sample.Cost), short(pace.delay)))
+		if pace.Slower(sample.Cost) {
+			pace = poll.Pace{Interval: poll.Enough(sample.Cost)}
+			tick.Reset(pace.Interval)
+			o.Warn(fmt.Sprintf("samples take %s, so the delay is %s from here", poll.Short(sample.Cost), poll.Short(pace.Interval)))
 		}
 		select {
 		case <-tick.C:
@@ -76,8 +79,8 @@ func Run(ctx context.Context, o Options) error {
 			}
 			return err
 		}
-		if late := sample.Elapsed - pace.delay; late > max(pace.delay/2, worthSaying) {
-			o.Warn(fmt.Sprintf("a late line: its rates are over %s, not %s", short(sample.Elapsed), short(pace.delay)))
+		if late := sample.Elapsed - pace.Interval; late > max(pace.Interval/2, worthSaying) {
+			o.Warn(fmt.Sprintf("a late line: its rates are over %s, not %s", poll.Short(sample.Elapsed), poll.Short(pace.Interval)))
 		}
 	}
 	for _, out := range o.Outputs {
@@ -110,7 +113,7 @@ func first(ctx context.Context, o *Options) (*Sample, error) {
 			fastest = s
 		}
 	}
-	return nil, &DelayError{Delay: o.Delay, Cost: fastest.Cost, Sockets: fastest.Sockets, Enough: enough(fastest.Cost)}
+	return nil, &DelayError{Delay: o.Delay, Cost: fastest.Cost, Sockets: fastest.Sockets, Enough: poll.Enough(fastest.Cost)}
 }
 
 // DelayError is a delay in which no sample can be taken.
@@ -123,47 +126,5 @@ type DelayError struct {
 // Error says what takes so long, and what delay would do.
 func (e *DelayError) Error() string {
 	return fmt.Sprintf("delay %v: a sample takes %s here, with %d sockets to count; give %v or more",
-		e.Delay.Seconds(), short(e.Cost), e.Sockets, e.Enough.Seconds())
-}
-
-// pace is the delay that a run keeps to.
-type pace struct {
-	delay time.Duration
-	slow  int // samples in a row that took longer
-}
-
-// slower makes the delay longer where samples keep taking more than it, and
-// reports whether it did.
-func (p *pace) slower(cost time.Duration) bool {
-	const often = 3
-	if cost <= p.delay {
-		p.slow = 0
-		return false
-	}
-	if p.slow++; p.slow < often {
-		return false
-	}
-	p.slow, p.delay = 0, enough(cost)
-	return true
-}
-
-// enough gives a delay of one digit that leaves half of the time to others.
-func enough(cost time.Duration) time.Duration {
-	d := time.Millisecond
-	for 10*d <= 2*cost {
-		d *= 10
-	}
-	return (2*cost + d - 1) / d * d
-}
-
-// short gives a duration in three digits or so.
-func short(d time.Duration) time.Duration {
-	switch {
-	case d > time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d > time.Millisecond:
-		return d.Round(10 * time.Microsecond)
-	default:
-		return d
-	}
+		e.Delay.Seconds(), poll.Short(e.Cost), e.Sockets, e.Enough.Seconds())
 }

@@ -108,22 +108,6 @@ func TestDelayRefused(t *testing.T) {
 	})
 }
 
-func TestEnough(t *testing.T) {
-	t.Parallel()
-	for cost, want := range map[time.Duration]time.Duration{
-		time.Microsecond:        time.Millisecond,
-		700 * time.Microsecond:  2 * time.Millisecond,
-		5 * time.Millisecond:    10 * time.Millisecond,
-		5100 * time.Microsecond: 20 * time.Millisecond,
-		83 * time.Millisecond:   200 * time.Millisecond,
-		time.Second:             2 * time.Second,
-	} {
-		if got := enough(cost); got != want {
-			t.Errorf("for %v a delay of %v is enough, want %v", cost, got, want)
-		}
-	}
-}
-
 // TestRunEnds has the context end a run while it waits, and an output's error.
 func TestRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
@@ -29,6 +30,9 @@ var precisions = map[Precision]lineprotocol.Precision{
 	Millisecond: lineprotocol.Millisecond,
 	Second:      lineprotocol.Second,
 }
+
+// Duration returns how long one unit of time stamps is.
+func (p Precision) Duration() time.Duration { return precisions[p].Duration() }
 
 // Encoder turns metrics into line protocol. It is not safe for use by two
 // goroutines at once.
