@@ -1,7 +1,6 @@
 package addrports
 
 import (
-	"cmp"
 	"iter"
 	"net/netip"
 	"slices"
@@ -21,15 +20,19 @@ type step struct {
 
 // at returns the first entry at a port, or none.
 func (s steps) at(port uint16) int32 {
-	i, found := slices.BinarySearchFunc(s, int32(port), func(s step, port int32) int { return cmp.Compare(s.port, port) })
-	switch {
-	case found:
-		return s[i].entry
-	case i == 0:
-		return none
-	default:
-		return s[i-1].entry
+	// sort.Search, written out: a look-up is made for each socket of the host.
+	low, high := 0, len(s)
+	for low < high {
+		if mid := int(uint(low+high) >> 1); s[mid].port <= int32(port) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
 	}
+	if low == 0 {
+		return none
+	}
+	return s[low-1].entry
 }
 
 // byPrefix yields each prefix that entries name, the zero Prefix for any

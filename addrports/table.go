@@ -24,15 +24,42 @@ const none = math.MaxInt32
 
 // class decides among the entries of one run of ports.
 type class struct {
-	any    int32    // lowest index of an entry for any address, or none
-	levels []*level // the prefix lengths in use at these ports
+	any    int32   // lowest index of an entry for any address, or none
+	levels []level // the prefix lengths in use at these ports
 }
 
 // level holds the entries whose prefixes have one length, by masked address.
 type level struct {
 	bits  int
 	is4   bool
-	index map[netip.Addr]steps
+	index map[netip.Addr]ranges
+}
+
+// ranges are those that the entries of one prefix name. Mostly it is one range
+// of one entry, which is found without following a pointer.
+type ranges struct {
+	entry       int32
+	first, last uint16
+	more        steps // of all, if they are several
+}
+
+func newRanges(s steps) ranges {
+	if len(s) == 2 {
+		return ranges{entry: s[0].entry, first: uint16(s[0].port), last: uint16(s[1].port - 1)}
+	}
+	return ranges{more: s}
+}
+
+// at returns the first entry at a port, or none.
+func (r *ranges) at(port uint16) int32 {
+	switch {
+	case r.more != nil:
+		return r.more.at(port)
+	case r.first <= port && port <= r.last:
+		return r.entry
+	default:
+		return none
+	}
 }
 
 // NewTable makes a table of entries; their order decides which one wins. It
@@ -91,7 +118,8 @@ func (c *class) lookup(addr netip.Addr, port uint16) int32 {
 	if !addr.IsValid() {
 		return best
 	}
-	for _, l := range c.levels {
+	for i := range c.levels {
+		l := &c.levels[i]
 		if l.is4 != addr.Is4() {
 			continue
 		}
@@ -99,8 +127,8 @@ func (c *class) lookup(addr netip.Addr, port uint16) int32 {
 		if err != nil {
 			continue // not reached: bits fit the version
 		}
-		if s, ok := l.index[p.Addr()]; ok {
-			best = min(best, s.at(port))
+		if r, ok := l.index[p.Addr()]; ok {
+			best = min(best, r.at(port))
 		}
 	}
 	return best
@@ -120,7 +148,7 @@ type levelSet [(numLevels + 63) / 64]uint64
 type builder struct {
 	changes []change
 	levels  [numLevels]*level
-	lists   map[levelSet][]*level // classes of the same levels share a list
+	lists   map[levelSet][]level // classes of the same levels share a list
 
 	any      int32
 	prefixes [numLevels]int // how many of the level have an entry
@@ -136,7 +164,7 @@ type change struct {
 }
 
 func newBuilder(entries []Entry) *builder {
-	b := &builder{any: none, lists: map[levelSet][]*level{}}
+	b := &builder{any: none, lists: map[levelSet][]level{}}
 	for p, s := range byPrefix(entries) {
 		n := numLevels
 		if p.IsValid() {
@@ -166,9 +194,9 @@ func (b *builder) add(p netip.Prefix, s steps) int {
 		n += levels4
 	}
 	if b.levels[n] == nil {
-		b.levels[n] = &level{bits: p.Bits(), is4: p.Addr().Is4(), index: map[netip.Addr]steps{}}
+		b.levels[n] = &level{bits: p.Bits(), is4: p.Addr().Is4(), index: map[netip.Addr]ranges{}}
 	}
-	b.levels[n].index[p.Addr()] = s
+	b.levels[n].index[p.Addr()] = newRanges(s)
 	return n
 }
 
@@ -185,12 +213,12 @@ func (b *builder) apply(c change) {
 }
 
 // list returns the levels in use, in ascending order of their numbers.
-func (b *builder) list() []*level {
+func (b *builder) list() []level {
 	list, ok := b.lists[b.inUse]
 	if !ok {
 		for n, l := range b.levels {
 			if b.prefixes[n] > 0 {
-				list = append(list, l)
+				list = append(list, *l)
 			}
 		}
 		b.lists[b.inUse] = list
