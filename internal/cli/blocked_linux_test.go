@@ -41,8 +41,8 @@ func TestEmitBlockedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || strings.Count(diag.String(), "\n") != 1 || !strings.Contains(diag.String(), "still writing") {
-		t.Errorf("ended with %v, standard error %q; want exit code %d and one line", err, diag.String(), exitFailed)
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || strings.Count(diag.String(), "still writing") != 1 {
+		t.Errorf("ended with %v, standard error %q; want exit code %d and that something was lost", err, diag.String(), exitFailed)
 	}
 }
 
