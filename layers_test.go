@@ -25,12 +25,13 @@ func TestLayers(t *testing.T) {
 	below := map[string][]string{ // packages of this module that each may be built of
 		"/addrports":          {},
 		"/internal/owner":     {},
-		"/internal/connstat":  {"/internal/owner", "/netstat/socket"},
+		"/internal/connstat":  {"/internal/nearest", "/internal/owner", "/netstat/socket"},
 		"/internal/counters":  {},
+		"/internal/nearest":   {},
 		"/internal/smallfile": {},
 		"/netstat/socket":     {},
-		"/netstat":            {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/internal/smallfile", "/netstat/socket"},
-		"/netstat/emit":       {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/internal/smallfile", "/netstat/socket", "/netstat"},
+		"/netstat":            {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/nearest", "/internal/owner", "/internal/smallfile", "/netstat/socket"},
+		"/netstat/emit":       {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/nearest", "/internal/owner", "/internal/smallfile", "/netstat/socket", "/netstat"},
 	}
 	for pkg, allowed := range below {
 		for _, dep := range dependencies(t, pkg) {

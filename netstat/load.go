@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,8 +12,8 @@ import (
 	"unicode"
 
 	"github.com/BurntSushi/toml"
-	"github.com/agnivade/levenshtein"
 
+	"github.com/l4stat/l4stat/internal/nearest"
 	"github.com/l4stat/l4stat/internal/smallfile"
 )
 
@@ -190,13 +189,7 @@ func readTable[T any](l *loader, prefix string, table map[string]any, keys map[s
 
 // unknown reports a key that nobody reads, with the likeliest one meant.
 func (l *loader) unknown(prefix, key string, value any, known []string, otherwise string) {
-	best, distance := "", math.MaxInt
-	for _, k := range known {
-		// Beyond a third of its letters it is another word.
-		if d := levenshtein.ComputeDistance(strings.ToLower(key), k); d < distance && d <= (len(k)+1)/3 {
-			best, distance = k, d
-		}
-	}
+	best := nearest.Of(key, known...)
 	switch {
 	case slices.Contains(agentKeys, key):
 		l.fail(prefix+key, value, "this is an option of Telegraf's agent, which acts on it only for plugins compiled into it; leave it out here")

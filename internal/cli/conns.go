@@ -54,14 +54,14 @@ func newConns() *cobra.Command {
 	flags.BoolVarP(&f.ipv4, "ipv4", "4", false, "only IPv4 connections, those of IPv6 sockets included")
 	flags.BoolVarP(&f.ipv6, "ipv6", "6", false, "only IPv6 connections")
 	flags.StringVarP(&f.filter, "filter", "F", "", "only connections that match `FILTER`: field=value[,field=value]...")
-	flags.StringVarP(&f.output, "output", "o", "", "report `FIELD[,FIELD]...`, or all of them with all (default laddr,lport,raddr,rport,state)")
-	flags.BoolVarP(&f.parsable, "parsable", "P", false, "values with commas between them and no headings, for scripts; needs -o")
+	flags.StringVarP(&f.output, "output", "o", "", "report `FIELD[,FIELD]...`, or all that can be had here with all (default laddr,lport,raddr,rport,state)")
+	flags.BoolVarP(&f.parsable, "parsable", "P", false, "values with commas between them and no headings, for scripts; needs -o with names of fields")
 	flags.BoolVar(&f.json, "json", false, "a JSON object in each line, null where there is no value")
 	flags.StringVar(&f.sort, "sort", "", "in the order of `FIELD`: numbers from the greatest, text from A")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` connections of --sort")
 	flags.StringVarP(&f.interval, "interval", "i", "", "report every so many `SECONDS`")
 	flags.IntVarP(&f.count, "count", "c", 0, "end after `N` reports; needs -i")
-	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report, with --json as time in each object: `d|u`, as date(1) or as time(2) does")
+	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report, after \"= \" with -P, as time in each object with --json: `d|u`, d as 2016-07-07T11:04:40 in local time (--json adds the offset from UTC), u as seconds since 1970")
 	return cmd
 }
 
@@ -133,7 +133,7 @@ func (f *connsFlags) options(cmd *cobra.Command) (o connstat.Options, err error)
 	if err := f.narrow(&o.Filter); err != nil {
 		return o, err
 	}
-	if given("output") {
+	if o.All = strings.EqualFold(f.output, connstat.All); given("output") && !o.All {
 		if o.Fields, err = connstat.ParseFields(f.output); err != nil {
 			return o, usage("-o %s: %w", f.output, err)
 		}
@@ -141,6 +141,8 @@ func (f *connsFlags) options(cmd *cobra.Command) (o connstat.Options, err error)
 	switch {
 	case f.parsable && f.json:
 		return o, usage("-P and --json are two formats: give one of them")
+	case f.parsable && o.All:
+		return o, usage("-P -o all: which fields all has differs between hosts, so its values would not stay where they are; name the fields, or use --json")
 	case f.parsable && !given("output"):
 		return o, usage("-P needs -o FIELD[,FIELD]..., so that its values stay where they are")
 	case f.parsable:
@@ -239,11 +241,14 @@ once. State and ports are filtered in the kernel.
 
 States: ` + connsStates() + `.
 The kernel's names, such as fin_wait1, are taken as well. Sockets that are BOUND
-and nothing else are reported only when asked for (Linux 6.8).
+and nothing else are reported only when asked for (Linux 6.8). Those that are
+CLOSED, or IDLE as connstat says, Linux does not list.
 
-The fields, in upper or lower case. Counts are since the connection began, of
-bytes or segments of data. A Linux older than the one in parentheses does not
-keep the field.
+The fields, in upper or lower case; rxqueue stands for rqueue. Counts are since
+the connection began, of bytes or segments of data. A Linux older than the one in
+parentheses does not keep the field. all leaves out what no Linux keeps, and says
+which other fields it leaves out since sock_diag is refused or there is no
+cgroup v2; a field that is asked for by name is an error then.
 
 `)
 	for _, field := range connstat.AllFields {
@@ -253,8 +258,7 @@ keep the field.
 pid, process and the filters by them cost a walk over the descriptors of
 processes for each report, and for other users' processes need root, or
 CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. All fields but the addresses, ports,
-state, queues, uid, inode and process come from sock_diag alone: where the kernel
-refuses that, or on another system, asking for them is an error.
+state, queues, uid, inode and process come from sock_diag alone.
 
 With -P a comma or backslash within a value has a backslash before it.
 

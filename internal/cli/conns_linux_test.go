@@ -117,7 +117,7 @@ func TestConnsExamples(t *testing.T) {
 			"-o", "outbytes,suna,cwnd,unsent,retransbytes,rtt", "-T", "d", "-i", "1")
 		lines := start(t, cmd)
 		for range 2 {
-			lines.match(`^[A-Z][a-z]+ [0-9]+, 20[0-9]{2} [01][0-9]:[0-5][0-9]:[0-5][0-9] [AP]M [A-Z]+$`)
+			lines.match(`^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]$`)
 			lines.expect("OUTBYTES SUNA CWND UNSENT RETRANSBYTES RTT")
 			lines.match(`^0 0 [1-9][0-9]* 0 0 [1-9][0-9]*$`)
 		}
@@ -220,9 +220,7 @@ func TestConnsStates(t *testing.T) {
 					t.Errorf("%s has no %s", state, name)
 				}
 			case "INUNORDERBYTES", "RTTS", "RTTC":
-				if v != "-" {
-					t.Errorf("%s has %s %s, which Linux does not keep", state, name, v)
-				}
+				t.Errorf("all has %s, which Linux does not keep", name)
 			case "INBYTES", "SUNA", "CWND", "OUTSEGS":
 				if (v == "-") != (mini || state == "LISTEN") {
 					t.Errorf("%s has %s %s", state, name, v)
@@ -250,11 +248,6 @@ func TestConnsStates(t *testing.T) {
 
 	for _, name := range []string{"SYN_RECEIVED", "syn_recv", "Fin_Wait_1", "FIN_WAIT1", "estab", "listen", "time-wait"} {
 		if got := conns(t, "-F", "state="+name); strings.Count(got, "\n") < 4 {
-			t.Errorf("state=%s gives\n%s", name, got)
-		}
-	}
-	for _, name := range []string{"closed", "IDLE"} {
-		if got := conns(t, "-P", "-o", "state", "-F", "state="+name); got != "" {
 			t.Errorf("state=%s gives\n%s", name, got)
 		}
 	}
@@ -498,10 +491,11 @@ func TestConnsWithoutSockDiag(t *testing.T) {
 	}
 	sameRows(t, stdout, want)
 	for args, words := range map[string][]string{
-		"-P -o laddr,rtt":       {"rtt", "sock_diag", "operation not permitted"},
-		"-P -o all":             {"cwnd, inbytes and ", "sock_diag"},
-		"--json --sort suna":    {"suna", "sock_diag"},
-		"--json -F state=bound": {"bound", "sock_diag"},
+		"-P -o laddr,rtt":           {"rtt", "sock_diag", "operation not permitted"},
+		"--json -o all --sort rtt":  {"rtt", "sock_diag"},
+		"--json -o all -F cgroup=/": {"cgroup", "sock_diag"},
+		"--json --sort suna":        {"suna", "sock_diag"},
+		"--json -F state=bound":     {"bound", "sock_diag"},
 	} {
 		stdout, stderr, code := run(t, nil, append([]string{"conns"}, strings.Fields(args)...)...)
 		checkFailure(t, stdout, stderr, code, exitFailed, words...)

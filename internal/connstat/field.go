@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/l4stat/l4stat/internal/nearest"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -19,6 +20,10 @@ type Field struct {
 	// Width is that of the field's column. What is longer moves the rest of its
 	// row to the right.
 	Width int
+
+	// Instead says what to ask for instead of a field of connstat that Linux has
+	// nothing for; "" for all other fields. Such a field never has a value.
+	Instead string
 
 	number number // nil for a field that is text
 	text   func(r *row, b []byte) []byte
@@ -62,25 +67,27 @@ var (
 		{Name: "state", Help: "the TCP state", Width: 12, procfs: true,
 			text: appendState},
 	}
+	// In the order of connstat's "all".
 	connectionFields = []Field{
-		{Name: "cwnd", Help: "the congestion window: tcpi_snd_cwnd times tcpi_snd_mss", Width: 10, number: cwnd, needs: tcpi},
 		{Name: "inbytes", Help: "data bytes received: tcpi_bytes_received, less one for the peer's FIN (Linux 4.1)", Width: 14, number: inBytes, needs: tcpi},
 		{Name: "insegs", Help: "data segments received, duplicates included: tcpi_data_segs_in (Linux 4.6)", Width: 11, number: member(socket.InfoDataSegsIn), needs: tcpi},
-		{Name: "inunorderbytes", Help: "data bytes received out of order; Linux does not keep it", Width: 14, number: absent},
+		{Name: "inunorderbytes", Help: "data bytes received out of order; Linux does not keep it, inunordersegs it does", Width: 14, number: absent,
+			Instead: "inunordersegs, which counts them in segments"},
 		{Name: "inunordersegs", Help: "segments received out of order: tcpi_rcv_ooopack (Linux 5.4)", Width: 13, number: member(socket.InfoRcvOOOPack), needs: tcpi},
-		{Name: "mss", Help: "the maximum segment size: tcpi_snd_mss", Width: 5, number: member(socket.InfoSndMSS), needs: tcpi},
 		{Name: "outbytes", Help: "data bytes sent, each once: tcpi_bytes_sent - tcpi_bytes_retrans (Linux 4.19), before that tcpi_bytes_acked", Width: 14, number: outBytes, needs: tcpi},
 		{Name: "outsegs", Help: "data segments sent, less retranssegs: tcpi_data_segs_out (Linux 4.6)", Width: 11, number: outSegs, needs: tcpi},
 		{Name: "retransbytes", Help: "data bytes sent again: tcpi_bytes_retrans (Linux 4.19)", Width: 12, number: member(socket.InfoBytesRetrans), needs: tcpi},
 		{Name: "retranssegs", Help: "data segments sent again: 0 without retransbytes, else tcpi_total_retrans, SYN and FIN included", Width: 11, number: retransSegs, needs: tcpi},
+		{Name: "suna", Help: "bytes sent and not acknowledged, a SYN or FIN counting as one: wqueue - tcpi_notsent_bytes (Linux 4.6)", Width: 10, number: unacked, needs: tcpi},
+		{Name: "unsent", Help: "bytes in the send queue that were never sent: tcpi_notsent_bytes (Linux 4.6)", Width: 10, number: member(socket.InfoNotsentBytes), needs: tcpi},
+		{Name: "swnd", Help: "the send window, which is the peer's receive window: tcpi_snd_wnd (Linux 5.4)", Width: 10, number: member(socket.InfoSndWnd), needs: tcpi},
+		{Name: "cwnd", Help: "the congestion window: tcpi_snd_cwnd times tcpi_snd_mss", Width: 10, number: cwnd, needs: tcpi},
+		{Name: "rwnd", Help: "the receive window last advertised: tcpi_rcv_wnd (Linux 6.2)", Width: 10, number: member(socket.InfoRcvWnd), needs: tcpi},
+		{Name: "mss", Help: "the maximum segment size: tcpi_snd_mss", Width: 5, number: member(socket.InfoSndMSS), needs: tcpi},
 		{Name: "rto", Help: "the retransmission time-out in milliseconds: tcpi_rto", Width: 7, number: rto, needs: tcpi},
 		{Name: "rtt", Help: "the smoothed round-trip time in microseconds: tcpi_rtt", Width: 8, number: rtt, needs: tcpi},
-		{Name: "rttc", Help: "the number of round-trip samples; Linux does not keep it", Width: 8, number: absent},
-		{Name: "rtts", Help: "the sum of round-trip samples; Linux does not keep it", Width: 8, number: absent},
-		{Name: "rwnd", Help: "the receive window last advertised: tcpi_rcv_wnd (Linux 6.2)", Width: 10, number: member(socket.InfoRcvWnd), needs: tcpi},
-		{Name: "suna", Help: "bytes sent and not acknowledged, a SYN or FIN counting as one: wqueue - tcpi_notsent_bytes (Linux 4.6)", Width: 10, number: unacked, needs: tcpi},
-		{Name: "swnd", Help: "the send window, which is the peer's receive window: tcpi_snd_wnd (Linux 5.4)", Width: 10, number: member(socket.InfoSndWnd), needs: tcpi},
-		{Name: "unsent", Help: "bytes in the send queue that were never sent: tcpi_notsent_bytes (Linux 4.6)", Width: 10, number: member(socket.InfoNotsentBytes), needs: tcpi},
+		{Name: "rtts", Help: "the sum of round-trip samples; Linux does not keep it, rtt and minrtt it does", Width: 8, number: absent, Instead: insteadOfSamples},
+		{Name: "rttc", Help: "the number of round-trip samples; Linux does not keep it, rtt and minrtt it does", Width: 8, number: absent, Instead: insteadOfSamples},
 	}
 	linuxFields = []Field{
 		{Name: "minrtt", Help: "the least round-trip time of the last minutes, in microseconds: tcpi_min_rtt (Linux 4.6)", Width: 8, number: minRTT, needs: tcpi},
@@ -115,9 +122,14 @@ var (
 		{Name: "cgroup", Help: "the cgroup v2 in which the socket was made: INET_DIAG_CGROUP_ID (Linux 5.8)", Width: 20, needs: basic, lookup: lookupCgroup,
 			text: func(r *row, b []byte) []byte { return append(b, r.cgroup...) }},
 	}
-	// AllFields are the fields in the order of "all".
+	// AllFields are the fields in the order of "all": connstat's, then Linux's own.
 	AllFields = slices.Concat(basicFields, connectionFields, linuxFields)
 )
+
+const insteadOfSamples = "rtt, the smoothed round-trip time of now, and minrtt and rttvar"
+
+// aliases are names that connstat elsewhere has for one of AllFields.
+var aliases = map[string]string{"rxqueue": "rqueue"}
 
 // BasicFields are what is said of a connection when nothing is asked for.
 func BasicFields() []Field { return basicFields }
@@ -171,25 +183,32 @@ func (f *Field) appendValue(b []byte, r *row) []byte {
 	return strconv.AppendUint(b, n, 10)
 }
 
-// FieldByName finds a field, in upper or lower case.
+// FieldByName finds a field, in upper or lower case, by its name or by connstat's
+// other name for it, which it then has.
 func FieldByName(name string) (Field, error) {
+	name = strings.ToLower(name)
+	known := name
+	if alias := aliases[name]; alias != "" {
+		known = alias
+	}
 	for _, f := range AllFields {
-		if f.Name == strings.ToLower(name) {
+		if f.Name == known {
+			f.Name = name
 			return f, nil
 		}
 	}
-	return Field{}, fmt.Errorf("no field %q; there are %s", name, fieldNames(AllFields))
+	return Field{}, fmt.Errorf("no field %q; %s", name, nearest.Remedy(name, names(AllFields)...))
 }
 
-// ParseFields reads names separated by commas, in upper or lower case. "all" is
-// all of them.
-func ParseFields(names string) ([]Field, error) {
-	if strings.EqualFold(names, "all") {
-		return AllFields, nil
-	}
+// All stands for every field, where fields are named; see Options.All.
+const All = "all"
+
+// ParseFields reads names separated by commas, in upper or lower case. [All] is
+// none of them.
+func ParseFields(text string) ([]Field, error) {
 	var fields []Field
-	for name := range strings.SplitSeq(names, ",") {
-		if strings.EqualFold(name, "all") {
+	for name := range strings.SplitSeq(text, ",") {
+		if strings.EqualFold(name, All) {
 			return nil, errors.New("all is every field; give it alone")
 		}
 		f, err := FieldByName(name)
@@ -204,10 +223,12 @@ func ParseFields(names string) ([]Field, error) {
 	return fields, nil
 }
 
-func fieldNames(fields []Field) string {
+func names(fields []Field) []string {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }
+
+func fieldNames(fields []Field) string { return strings.Join(names(fields), ", ") }

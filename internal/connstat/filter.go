@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/l4stat/l4stat/internal/nearest"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -50,7 +51,7 @@ func ParseFilter(text string) (Filter, error) {
 		}
 		name = strings.ToLower(name)
 		if !slices.Contains(FilterFields, name) {
-			return f, fmt.Errorf("%q: no field %q to filter by; there are %s", element, name, strings.Join(FilterFields, ", "))
+			return f, fmt.Errorf("%q: no field %q to filter by; %s", element, name, nearest.Remedy(name, FilterFields...))
 		}
 		if seen[name] {
 			return f, fmt.Errorf("%q: the field %q is there twice; name each once", element, name)
@@ -76,7 +77,7 @@ func (f *Filter) set(name, value string) (err error) {
 	case "state":
 		state, isBound, ok := parseState(value)
 		if !ok {
-			return fmt.Errorf("no state %q; there are %s", value, strings.Join(StateNames(), ", "))
+			return fmt.Errorf("no state %q; %s", value, nearest.Remedy(value, StateNames()...))
 		}
 		f.States, f.Bound = socket.States(state), isBound
 	case "pid":

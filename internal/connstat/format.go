@@ -26,15 +26,24 @@ type Timestamp string
 // The time stamps.
 const (
 	NoTimestamp   Timestamp = ""
-	DateTimestamp Timestamp = "d" // as date(1) does: July 7, 2016 11:04:40 AM EDT
+	DateTimestamp Timestamp = "d" // ISO 8601 in local time, to the second: 2016-07-07T11:04:40
 	UnixTimestamp Timestamp = "u" // as time(2) does: seconds since 1970
 )
 
-func (ts Timestamp) append(b []byte, t time.Time) []byte {
-	if ts == UnixTimestamp {
-		return strconv.AppendInt(b, t.Unix(), 10)
+// append appends the time of a report. In Parsable an equals sign before it tells
+// it from a row. In JSON a date has its offset from UTC, which the lines of text
+// of connstat are without.
+func (ts Timestamp) append(b []byte, t time.Time, f Format) []byte {
+	if f == Parsable {
+		b = append(b, "= "...)
 	}
-	return t.AppendFormat(b, "January 2, 2006 03:04:05 PM MST")
+	switch {
+	case ts == UnixTimestamp:
+		return strconv.AppendInt(b, t.Unix(), 10)
+	case f == JSON:
+		return t.AppendFormat(b, time.RFC3339)
+	}
+	return t.AppendFormat(b, "2006-01-02T15:04:05")
 }
 
 // appendTableHeader appends the names of the fields.
@@ -130,9 +139,9 @@ func appendJSONRow(b []byte, fields []Field, r *row, ts Timestamp, t time.Time) 
 	b = append(b, '{')
 	switch ts {
 	case UnixTimestamp:
-		b = append(ts.append(append(b, `"time":`...), t), ',')
+		b = append(ts.append(append(b, `"time":`...), t, JSON), ',')
 	case DateTimestamp:
-		b = append(ts.append(append(b, `"time":"`...), t), `",`...)
+		b = append(ts.append(append(b, `"time":"`...), t, JSON), `",`...)
 	}
 	for i := range fields {
 		f := &fields[i]

@@ -8,16 +8,22 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/l4stat/l4stat/internal/owner"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-// Options are what a report is to be.
+// Options configures a Reporter.
 type Options struct {
-	Filter    Filter
-	Fields    []Field // none stands for BasicFields
+	Filter Filter
+	Fields []Field // none stands for BasicFields
+	// All reports every field that can be had, instead of Fields: not those that
+	// Linux has nothing for, and where something is refused or missing, such as
+	// sock_diag or cgroup v2, none of the fields that come from it. Warn is told
+	// which are left out for that reason.
+	All       bool
 	Format    Format
 	Timestamp Timestamp
 	// Sort, if set, has the connections in the order of that field: numbers
@@ -27,7 +33,9 @@ type Options struct {
 	// Top is how many connections to report at the most, the first by Sort; 0 is
 	// all.
 	Top int
-	// Warn is told once when /proc is read instead of sock_diag.
+	// Warn is told once when /proc is read instead of sock_diag, of each field
+	// that All leaves out, and of a field or a state in the filter that Linux has
+	// nothing for. It may be nil.
 	Warn func(string)
 	// Now gives the time of a report.
 	Now func() time.Time
@@ -40,6 +48,7 @@ type Reporter struct {
 	procfs  bool // tells who holds a socket; elsewhere the source does
 	query   socket.Query
 	lookups lookup
+	to      io.Writer
 	out     *bufio.Writer
 	line    []byte
 	header  []byte
@@ -55,6 +64,7 @@ func NewReporter(o Options, w io.Writer) (*Reporter, error) {
 	if err := r.check(slices.Contains(socket.Kinds(), socket.Netlink)); err != nil {
 		return nil, err
 	}
+	r.warnOfAbsent()
 	kind := socket.Auto
 	if r.needsNetlink() {
 		kind = socket.Netlink
@@ -64,13 +74,17 @@ func NewReporter(o Options, w io.Writer) (*Reporter, error) {
 	return r, err
 }
 
-// check gives an error for what a system that is not Linux does not have.
+// check returns an error for what a system that is not Linux does not have, and
+// leaves it out of all fields.
 func (r *Reporter) check(linux bool) error {
 	r.procfs = linux
 	if linux {
 		return nil
 	}
-	if r.Filter.Process != "" || slices.ContainsFunc(r.used(), func(f Field) bool { return f.Name == "process" }) {
+	if r.All {
+		r.leaveOut(func(f Field) bool { return f.Name == "process" || netlinkOnly(f) || f.lookup&lookupCgroup != 0 })
+	}
+	if r.Filter.Process != "" || slices.ContainsFunc(r.named(), func(f Field) bool { return f.Name == "process" }) {
 		return errors.New("process: names of processes are found on Linux alone; use pid")
 	}
 	if r.needsNetlink() {
@@ -81,31 +95,90 @@ func (r *Reporter) check(linux bool) error {
 
 // newReporter makes a Reporter that reads the source.
 func newReporter(o Options, source socket.Source, w io.Writer) *Reporter {
-	if len(o.Fields) == 0 {
+	switch {
+	case o.All:
+		o.Fields = slices.DeleteFunc(slices.Clone(AllFields), func(f Field) bool { return f.Instead != "" })
+	case len(o.Fields) == 0:
 		o.Fields = BasicFields()
 	}
 	o.Fields = slices.Clone(o.Fields)
-	r := &Reporter{Options: o, source: source, query: o.Filter.query(), lookups: o.Filter.lookups(), out: bufio.NewWriterSize(w, outBuf)}
-	for _, f := range r.used() {
-		r.query.Details |= f.needs
-		r.lookups |= f.lookup
+	if o.Warn == nil {
+		o.Warn = func(string) {}
 	}
+	r := &Reporter{Options: o, source: source, to: w, out: bufio.NewWriterSize(w, outBuf)}
 	for i := range r.Fields {
 		if f := &r.Fields[i]; f.Name == "laddr" || f.Name == "raddr" {
 			f.Width = o.Filter.addrWidth()
 		}
 	}
-	if o.Format == Table {
-		r.header = appendTableHeader(nil, r.Fields)
-	}
+	r.prepare()
 	return r
 }
 
-// needing are the fields that netlink alone has.
-func (r *Reporter) needing() []Field {
-	return slices.DeleteFunc(slices.Clone(r.used()), func(f Field) bool { return f.needs == 0 || f.procfs })
+// prepare works out what the fields need.
+func (r *Reporter) prepare() {
+	r.query, r.lookups = r.Filter.query(), r.Filter.lookups()
+	for _, f := range r.used() {
+		r.query.Details |= f.needs
+		r.lookups |= f.lookup
+	}
+	if r.Format == Table {
+		r.header = appendTableHeader(nil, r.Fields)
+	}
 }
 
+// warnOfAbsent tells of what was asked for by name and no Linux has.
+func (r *Reporter) warnOfAbsent() {
+	named := r.named()
+	for len(named) > 0 {
+		instead := named[0].Instead
+		other := func(f Field) bool { return f.Instead != instead }
+		if instead != "" {
+			absent := names(slices.DeleteFunc(slices.Clone(named), other))
+			slices.Sort(absent)
+			r.Warn(fmt.Sprintf("Linux does not keep %s; use %s", strings.Join(slices.Compact(absent), " or "), instead))
+		}
+		named = slices.DeleteFunc(slices.Clone(named), func(f Field) bool { return !other(f) })
+	}
+	if r.Filter.States == socket.States(socket.StateClose) && !r.Filter.Bound {
+		r.Warn("the kernel does not list sockets that are IDLE or CLOSED, neither bound nor connected: it cannot tell whether there are any; " +
+			"state=bound has those that are bound")
+	}
+}
+
+// leaveOut drops fields.
+func (r *Reporter) leaveOut(what func(Field) bool) {
+	r.Fields = slices.DeleteFunc(r.Fields, what)
+	r.prepare()
+}
+
+// leaveOutOfAll drops those of all fields that cannot be had because of err, and
+// says so. It reports false where something that was asked for by name, or the
+// filter, needs them too.
+func (r *Reporter) leaveOutOfAll(needed bool, what func(Field) bool, err error) bool {
+	if !r.All || needed || slices.ContainsFunc(r.named(), what) {
+		return false
+	}
+	var out []Field
+	for _, f := range r.Fields {
+		if what(f) {
+			out = append(out, f)
+		}
+	}
+	r.leaveOut(what)
+	r.Warn(fmt.Sprintf("all is without %s: %v", summary(out), err))
+	return true
+}
+
+// netlinkOnly reports whether only sock_diag has the field.
+func netlinkOnly(f Field) bool { return f.needs != 0 && !f.procfs }
+
+// needing are the fields asked for by name that netlink alone has.
+func (r *Reporter) needing() []Field {
+	return slices.DeleteFunc(slices.Clone(r.named()), func(f Field) bool { return !netlinkOnly(f) })
+}
+
+// needsNetlink reports whether there can be no report without netlink.
 func (r *Reporter) needsNetlink() bool {
 	return len(r.needing()) > 0 || r.Filter.Cgroup != "" || r.Filter.Bound
 }
@@ -118,14 +191,31 @@ func (r *Reporter) used() []Field {
 	return append(slices.Clone(r.Fields), *r.Sort)
 }
 
+// named are those of used that were asked for by name.
+func (r *Reporter) named() []Field {
+	switch {
+	case !r.All:
+		return r.used()
+	case r.Sort != nil:
+		return []Field{*r.Sort}
+	}
+	return nil
+}
+
+// summary names a few fields, or the first ones of many.
+func summary(fields []Field) string {
+	if len(fields) > 3 {
+		return fmt.Sprintf("%s and %d fields more", fieldNames(fields[:2]), len(fields)-2)
+	}
+	return fieldNames(fields)
+}
+
 // explain says what sock_diag was needed for, when it cannot be had.
 func (r *Reporter) explain(err error) error {
 	needing := r.needing()
 	switch {
-	case len(needing) > 3:
-		return fmt.Errorf("%s and %d fields more come from sock_diag alone: %w", fieldNames(needing[:2]), len(needing)-2, err)
 	case len(needing) > 0:
-		return fmt.Errorf("%s: from sock_diag alone: %w", fieldNames(needing), err)
+		return fmt.Errorf("%s: from sock_diag alone: %w", summary(needing), err)
 	case r.Filter.Cgroup != "":
 		return fmt.Errorf("the filter cgroup needs sock_diag: %w", err)
 	case r.Filter.Bound:
@@ -137,6 +227,9 @@ func (r *Reporter) explain(err error) error {
 // Close frees what the Reporter holds open.
 func (r *Reporter) Close() error { return r.source.Close() }
 
+// errNoDetails ends a listing whose source turned out to be without details.
+var errNoDetails = errors.New("they come from sock_diag alone")
+
 // Report writes one report: the time, the headings, and each connection as the
 // kernel lists it. Nothing is kept for a connection, unless rows are sorted or
 // processes looked up.
@@ -145,9 +238,21 @@ func (r *Reporter) Report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = r.list(ctx, look)
+	if errors.Is(err, errNoDetails) && r.leaveOutOfAll(false, netlinkOnly, errNoDetails) {
+		r.out.Reset(r.to) // what was written is the headings of those fields
+		err = r.list(ctx, look)
+	}
+	return errors.Join(err, r.out.Flush())
+}
+
+// list writes a report to r.out, without flushing it. The error is errNoDetails
+// where there are to be all fields and the first connection has no details; then
+// no more than the headings has been written.
+func (r *Reporter) list(ctx context.Context, look *looker) error {
 	now := r.Now()
 	if r.Timestamp != NoTimestamp && r.Format != JSON {
-		r.line = append(r.Timestamp.append(r.line[:0], now), '\n')
+		r.line = append(r.Timestamp.append(r.line[:0], now, r.Format), '\n')
 		if _, err := r.out.Write(r.line); err != nil {
 			return err
 		}
@@ -157,7 +262,12 @@ func (r *Reporter) Report(ctx context.Context) error {
 	}
 	sorted := newSorter(r.Sort, r.Top)
 	current := row{bound: r.Filter.Bound}
-	err = r.source.Each(ctx, r.query, func(s *socket.Socket) error {
+	first := true
+	err := r.source.Each(ctx, r.query, func(s *socket.Socket) error {
+		if first && r.All && s.Details == nil && slices.ContainsFunc(r.Fields, netlinkOnly) {
+			return errNoDetails
+		}
+		first = false
 		current.Socket = s
 		if !r.Filter.match(s) || !look.up(&current) {
 			return nil
@@ -174,14 +284,15 @@ func (r *Reporter) Report(ctx context.Context) error {
 	if errors.As(err, &tables) {
 		err = r.explain(err)
 	}
-	if sorted != nil {
-		for _, line := range sorted.lines() {
-			if _, err := r.out.Write(line); err != nil {
-				return err
-			}
+	if sorted == nil || errors.Is(err, errNoDetails) {
+		return err
+	}
+	for _, line := range sorted.lines() {
+		if _, err := r.out.Write(line); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, r.out.Flush())
+	return err
 }
 
 func (r *Reporter) appendRow(b []byte, row *row, now time.Time) []byte {
@@ -205,24 +316,45 @@ type looker struct {
 
 // lookUp finds out beforehand what is not in the kernel's dump, in one walk over
 // processes and one over cgroups, and neither where no field or filter needs it.
+// What of it is for all fields only may fail.
 func (r *Reporter) lookUp(ctx context.Context) (*looker, error) {
 	l := &looker{filter: &r.Filter}
-	var err error
-	if r.lookups&lookupOwner != 0 && r.procfs {
-		if l.holders, err = owner.FindHolders(ctx, socket.ProcRoot(), r.Filter.PID, r.Filter.Process); err != nil {
-			return nil, err
+	for _, find := range []struct {
+		lookup lookup
+		by     func(context.Context, *looker) error
+	}{
+		{lookupOwner, r.findHolders},
+		{lookupCgroup, r.findCgroups},
+	} {
+		if r.lookups&find.lookup == 0 {
+			continue
 		}
-	}
-	if r.lookups&lookupCgroup != 0 {
-		path := r.Filter.Cgroup
-		if id, err := strconv.ParseUint(path, 10, 64); err == nil {
-			l.cgroup, path = id, ""
+		err := find.by(ctx, l)
+		if err == nil {
+			continue
 		}
-		if l.cgroups, err = findCgroups(socket.ProcRoot(), path); err != nil {
+		ours := func(f Field) bool { return f.lookup&find.lookup != 0 }
+		if ctx.Err() != nil || !r.leaveOutOfAll(r.Filter.lookups()&find.lookup != 0, ours, err) {
 			return nil, err
 		}
 	}
 	return l, nil
+}
+
+func (r *Reporter) findHolders(ctx context.Context, l *looker) (err error) {
+	if r.procfs {
+		l.holders, err = owner.FindHolders(ctx, socket.ProcRoot(), r.Filter.PID, r.Filter.Process)
+	}
+	return err
+}
+
+func (r *Reporter) findCgroups(_ context.Context, l *looker) (err error) {
+	path := r.Filter.Cgroup
+	if id, err := strconv.ParseUint(path, 10, 64); err == nil {
+		l.cgroup, path = id, ""
+	}
+	l.cgroups, err = findCgroups(socket.ProcRoot(), path)
+	return err
 }
 
 // up adds to a row what was looked up, and reports whether the row passes the

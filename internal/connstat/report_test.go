@@ -222,7 +222,8 @@ func TestElsewhere(t *testing.T) {
 		{Options{Fields: fields(t, "laddr,lport,raddr,rport,state,rqueue,wqueue,uid,inode,pid")}, ""},
 		{Options{Filter: Filter{PID: 7}}, ""},
 		{Options{Fields: fields(t, "laddr,rtt")}, "rtt: from sock_diag alone: which only Linux has"},
-		{Options{Fields: fields(t, "all")}, "process: names"},
+		{Options{Fields: fields(t, "process")}, "process: names"},
+		{Options{All: true}, ""},
 		{Options{Filter: Filter{Process: "nginx"}}, "process: names"},
 		{Options{Filter: Filter{Bound: true}}, "sock_diag alone"},
 		{Options{Filter: Filter{Cgroup: "/"}}, "cgroup needs sock_diag"},
@@ -236,6 +237,11 @@ func TestElsewhere(t *testing.T) {
 		if err := r.check(true); err != nil {
 			t.Errorf("on Linux %v", err)
 		}
+	}
+
+	all, _ := reporter(t, Options{All: true}, nil)
+	if err := all.check(false); err != nil || fieldNames(all.Fields) != "laddr, lport, raddr, rport, state, rqueue, wqueue, uid, inode, pid" {
+		t.Errorf("all is %s, error %v", fieldNames(all.Fields), err)
 	}
 
 	r, out := reporter(t, Options{Fields: fields(t, "lport,pid"), Format: Parsable, Filter: Filter{PID: 7}}, nil)
@@ -274,6 +280,9 @@ func TestHelp(t *testing.T) {
 		if f.Help == "" || f.Width < len(f.Name) && f.Name != "process" {
 			t.Errorf("%s has width %d and the help %q", f.Name, f.Width, f.Help)
 		}
+	}
+	if f, err := FieldByName("RXqueue"); err != nil || f.Name != "rxqueue" || f.Width == 0 {
+		t.Errorf("rxqueue is %+v, error %v", f, err)
 	}
 	if n := len(strings.Fields(connstat + " " + linux)); len(AllFields) != n {
 		t.Errorf("there are %d fields, want %d", len(AllFields), n)
