@@ -62,6 +62,8 @@ func newConns() *cobra.Command {
 	flags.StringVarP(&f.interval, "interval", "i", "", "report every so many `SECONDS`")
 	flags.IntVarP(&f.count, "count", "c", 0, "end after `N` reports; needs -i")
 	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report, after \"= \" with -P, as time in each object with --json: `d|u`, d as 2016-07-07T11:04:40 in local time (--json adds the offset from UTC), u as seconds since 1970")
+	list(cmd, "fields", "output")
+	list(cmd, "the parts of a filter", "filter")
 	return cmd
 }
 

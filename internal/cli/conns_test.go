@@ -9,9 +9,9 @@ func TestConnsBadUsage(t *testing.T) {
 		args  []string
 		words []string
 	}{
-		{"unknown flag", []string{"--ports", "80"}, []string{"--ports", "l4stat conns --help"}},
+		{"flag of another command", []string{"--ports", "80"}, []string{"--ports", "one of l4stat emit", "l4stat conns --help"}},
 		{"argument", []string{"80"}, []string{`"80"`, "l4stat conns --help"}},
-		{"unknown field", []string{"-o", "laddr,rtx"}, []string{"-o laddr,rtx", `"rtx"`, "retransbytes"}},
+		{"unknown field", []string{"-o", "laddr,rtx"}, []string{"-o laddr,rtx", `"rtx"`, "did you mean rto?"}},
 		{"no field", []string{"-o", ""}, []string{"-o", `""`, "laddr"}},
 		{"all and one", []string{"-o", "all,rtt"}, []string{"-o all,rtt", "alone"}},
 		{"field twice", []string{"-o", "rtt,RTT"}, []string{"-o rtt,RTT", `"rtt"`, "twice"}},
@@ -51,7 +51,13 @@ func TestConnsBadUsage(t *testing.T) {
 		{"pid 0", []string{"-F", "pid=0"}, []string{`"pid=0"`, "from 1"}},
 		{"pid that is no number", []string{"-F", "pid=nginx"}, []string{`"nginx"`, "process=nginx"}},
 		{"cgroup 0", []string{"-F", "cgroup=0"}, []string{`"cgroup=0"`, "/system.slice"}},
-		{"sort by an unknown field", []string{"--sort", "rtx"}, []string{"--sort", `"rtx"`, "retransbytes"}},
+		{"unknown field that is near none", []string{"-o", "packets"}, []string{"-o packets", `"packets"`, "there are laddr, ", " retransbytes, "}},
+		{"misspelt field", []string{"-o", "retransbyte"}, []string{`"retransbyte"`, "did you mean retransbytes?"}},
+		{"misspelt filter", []string{"-F", "lprot=22"}, []string{`"lprot=22"`, "did you mean lport?"}},
+		{"misspelt state", []string{"-F", "state=estblished"}, []string{`"estblished"`, "did you mean ESTABLISHED?"}},
+		{"fields without a comma", []string{"-o", "laddr", "raddr"}, []string{`"raddr"`, "separate fields by commas: -o laddr,raddr"}},
+		{"filters without a comma", []string{"-F", "lport=22", "rport=23"}, []string{`"rport=23"`, "-F lport=22,rport=23"}},
+		{"sort by an unknown field", []string{"--sort", "rtx"}, []string{"--sort", `"rtx"`, "did you mean rto?"}},
 		{"sort by all", []string{"--sort", "all"}, []string{"--sort", `"all"`}},
 		{"--top without --sort", []string{"--top", "3"}, []string{"--top 3", "--sort retransbytes"}},
 		{"--top of nothing", []string{"--sort", "rtt", "--top", "0"}, []string{"--top 0", "1 or more"}},

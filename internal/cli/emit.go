@@ -63,11 +63,14 @@ override the configuration file; flags override both.
 	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
 	flags.StringArrayVar(&f.outputs, "output", []string{"-"}, "write to `FILE`, appending, or to an http:// or https:// write URL; - is standard output (repeatable)")
 	f.http.add(cmd)
+	list(cmd, "ports", "ports", "ports-match")
+	list(cmd, "sets", "include")
 	return cmd
 }
 
 func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 	log := newLogger(cmd.ErrOrStderr())
+	warnOfEnv(cmd)
 	configs, err := f.configs(cmd)
 	if err != nil {
 		return &usageError{err}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -112,31 +111,51 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetVersionTemplate("l4stat {{.Version}}\n")
-	root.AddCommand(newEmit(), newWatch(), newConns(), newConfig())
+	root.SetVersionTemplate(fmt.Sprintf(versionFormat, "{{.Version}}"))
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newEmit(), newWatch(), newConns(), newConfig(), newVersion())
+	root.SetHelpCommand(newHelp())
 	return root
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version, as --version does",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), versionFormat, cmd.Root().Version)
+			return err
+		},
+	}
+}
+
+const versionFormat = "l4stat %s\n"
+
+// newHelp is cobra's, but that what is no command is a mistake.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = noArgs(about, rest)
+			}
+			if err != nil {
+				return usage("%w; see %s --help", err, cmd.Root().CommandPath())
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+	}
 }
 
 // newLogger is for diagnostics, which go to standard error.
 func newLogger(w io.Writer) *logger.Logger { return logger.New(w, warningPrefix, "l4stat: ") }
 
 const warningPrefix = "l4stat: warning: "
-
-// noArgs is cobra.NoArgs with the suggestions on the same line.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	what := "argument"
-	if cmd.HasAvailableSubCommands() {
-		what = "command"
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
-		return fmt.Errorf("unknown %s %q, did you mean %s?", what, args[0], strings.Join(meant, " or "))
-	}
-	return fmt.Errorf("unknown %s %q", what, args[0])
-}
 
 // version is what the Go tool recorded of the build.
 func version() string {
@@ -145,11 +164,3 @@ func version() string {
 	}
 	return "(unknown)"
 }
-
-// usageError is a mistake of whoever called the program.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }

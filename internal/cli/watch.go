@@ -58,12 +58,12 @@ func newWatch() *cobra.Command {
 	flags.BoolVar(&f.bits, "bits", false, "show bits rather than bytes per second")
 	flags.BoolVar(&f.noColor, "nocolor", false, "no colours; so does the environment variable NO_COLOR")
 	flags.BoolVar(&f.noHeaders, "noheaders", false, "no headers")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) == 1 && strings.Contains("0123456789.", unknown.GetSpecifiedName()) {
 			return fmt.Errorf("-%s: delay and count are numbers above 0, such as 0.5 and 10", unknown.GetSpecifiedShortnames())
 		}
-		return err
+		return flagError(cmd, err)
 	})
 	return cmd
 }
@@ -205,6 +205,7 @@ func (f *watchFlags) blocks(cmd *cobra.Command, groups []watch.Group) (blocks []
 	}
 	kind = socket.Auto
 	if on, _ := cmd.Flags().GetBool(watch.PortsGroup); on {
+		warnOfEnv(cmd)
 		var g watch.Group
 		if g, kind, err = f.ports(); err != nil {
 			return nil, "", &usageError{err}

@@ -34,14 +34,21 @@ func Of(typed string, known ...string) string {
 	return best
 }
 
+// few is how many words a message may list beside the one that was meant.
+const few = 12
+
 // Remedy returns the end of a message about typed: what was meant, where a word is
-// near, and all that is known.
+// near, and what else there is; all that is known where none is.
 func Remedy(typed string, known ...string) string {
 	all := "there are " + strings.Join(known, ", ")
-	if word := Of(typed, known...); word != "" {
+	switch word := Of(typed, known...); {
+	case word == "":
+		return all
+	case len(known) == 1, len(known) > few:
+		return "did you mean " + word + "?"
+	default:
 		return "did you mean " + word + "? (" + all + ")"
 	}
-	return all
 }
 
 // distance is Levenshtein's, but that one pair of neighbours that changed places

@@ -36,6 +36,11 @@ func TestOf(t *testing.T) {
 	if got, want := nearest.Remedy("tpc", "tcp", "udp"), "did you mean tcp? (there are tcp, udp)"; got != want {
 		t.Errorf("Remedy is %q, want %q", got, want)
 	}
+	for _, known := range [][]string{{"tcp"}, strings.Fields("a b c d e f g h i j k l tcp")} {
+		if got, want := nearest.Remedy("tpc", known...), "did you mean tcp?"; got != want {
+			t.Errorf("Remedy of %d words is %q, want %q", len(known), got, want)
+		}
+	}
 	if got, want := nearest.Remedy("x", "tcp", "udp"), "there are tcp, udp"; got != want {
 		t.Errorf("Remedy of nothing near is %q, want %q", got, want)
 	}
