@@ -10,14 +10,14 @@ import (
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-// Included gives what Config.Include may name on this system, which is nothing
-// but on Linux, in the order of their metrics.
+// Included returns the names Config.Include accepts on this system, in output
+// order: most on Linux, some on Windows, none elsewhere.
 func Included() []string {
 	var names []string
 	for _, s := range counters.Sets() {
 		names = append(names, s.Name)
 	}
-	if len(names) > 0 { // this is Linux
+	if slices.Contains(socket.Kinds(), socket.Netlink) { // which alone has details of connections
 		names = append(names, connectionInclude)
 	}
 	return names
@@ -42,7 +42,7 @@ func (c *Config) included() (sets []*counters.Set, errs []error) {
 // includeRemedy says what include may have on a system that has these sets.
 func includeRemedy(names []string) string {
 	if len(names) == 0 {
-		return "this is for Linux only; leave it out"
+		return "this system has none; leave it out"
 	}
 	return "give one or more of " + quoteList(names)
 }

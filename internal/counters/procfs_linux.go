@@ -8,33 +8,6 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// figure is a field and where it is among what S holds; ok is false where the
-// kernel does not have it.
-type figure[S any] struct {
-	Field
-	value func(*S) (n int64, ok bool)
-}
-
-// fieldsOf gives the fields of figures, for a Set.
-func fieldsOf[S any](figures []figure[S]) []Field {
-	fields := make([]Field, len(figures))
-	for i, f := range figures {
-		fields[i] = f.Field
-	}
-	return fields
-}
-
-// valuesOf gives the figures that from has.
-func valuesOf[S any](figures []figure[S], from *S) []Value {
-	values := make([]Value, 0, len(figures))
-	for i := range figures {
-		if n, ok := figures[i].value(from); ok {
-			values = append(values, Value{&figures[i].Field, n})
-		}
-	}
-	return values
-}
-
 // snmpFigure makes a figure of one that procfs has as a float64, nil where the
 // kernel does not have it. Beyond 2^53 it is off by a little.
 func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
@@ -50,7 +23,7 @@ func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
 // counterFigure makes a counter of one that is always there. A float64 would not
 // do: a fast interface passes 2^53 bytes in days.
 func counterFigure[S any](key, source, unit string, get func(*S) uint64) figure[S] {
-	return figure[S]{Field{key, source, unit, true}, func(s *S) (int64, bool) { return int64(get(s)), true }}
+	return alwaysFigure(Field{key, source, unit, true}, get)
 }
 
 // mounted gives procfs at root.

@@ -16,8 +16,16 @@ import (
 // it built.
 func Ours(t testing.TB, pkg string) string {
 	t.Helper()
-	return once(t, pkg, func(program string) {
-		goTool(t, moduleDir(t), "build", "-o", program, pkg)
+	return once(t, filepath.Base(pkg), func(program string) {
+		goTool(t, moduleDir(t), nil, "build", "-o", program, pkg)
+	})
+}
+
+// OursForWindows is Ours for Wine.
+func OursForWindows(t testing.TB, pkg string) string {
+	t.Helper()
+	return once(t, filepath.Base(pkg)+".exe", func(program string) {
+		goTool(t, moduleDir(t), []string{"GOOS=windows"}, "build", "-o", program, pkg)
 	})
 }
 
@@ -34,7 +42,7 @@ func BuildNative(t testing.TB) string {
 func buildNative(t testing.TB, program string) {
 	t.Helper()
 	module := moduleDir(t)
-	source := strings.TrimSpace(goTool(t, module, "list", "-m", "-f", "{{.Dir}}", "github.com/influxdata/telegraf"))
+	source := strings.TrimSpace(goTool(t, module, nil, "list", "-m", "-f", "{{.Dir}}", "github.com/influxdata/telegraf"))
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +73,8 @@ func buildNative(t testing.TB, program string) {
 			t.Fatal(err)
 		}
 	}
-	goTool(t, dir, "mod", "edit", "-require=github.com/l4stat/l4stat@v0.0.0", "-replace=github.com/l4stat/l4stat="+module)
-	goTool(t, dir, "build", "-mod=mod", "-tags", "custom,outputs.influxdb", "-o", program, "./cmd/telegraf")
+	goTool(t, dir, nil, "mod", "edit", "-require=github.com/l4stat/l4stat@v0.0.0", "-replace=github.com/l4stat/l4stat="+module)
+	goTool(t, dir, nil, "build", "-mod=mod", "-tags", "custom,outputs.influxdb", "-o", program, "./cmd/telegraf")
 }
 
 // dirVariable names the folder of the programs that are built once for a run of
@@ -102,7 +110,7 @@ func once(t testing.TB, name string, build func(program string)) string {
 	if dir == "" {
 		t.Fatal("peers: the package's TestMain must call peers.Main")
 	}
-	program := filepath.Join(dir, filepath.Base(name))
+	program := filepath.Join(dir, name)
 	if _, err := os.Stat(program); err != nil {
 		build(program)
 	}
@@ -112,16 +120,16 @@ func once(t testing.TB, name string, build func(program string)) string {
 // moduleDir is where this module's go.mod is.
 func moduleDir(t testing.TB) string {
 	t.Helper()
-	return filepath.Dir(strings.TrimSpace(goTool(t, "", "env", "GOMOD")))
+	return filepath.Dir(strings.TrimSpace(goTool(t, "", nil, "env", "GOMOD")))
 }
 
-func goTool(t testing.TB, dir string, args ...string) string {
+func goTool(t testing.TB, dir string, env []string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
 	// What is built is linked to nothing, as Telegraf's releases are, and runs in
 	// any root.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	var diag strings.Builder
 	cmd.Stderr = &diag
 	out, err := cmd.Output()

@@ -1,0 +1,3 @@
+package counters
+
+var sets = []*Set{tcp, udp, interfaces}
