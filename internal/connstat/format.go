@@ -2,12 +2,16 @@ package connstat
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // Format is how a report is written.
@@ -66,7 +70,7 @@ func appendTableRow(b []byte, fields []Field, r *row) []byte {
 		if len(b) == start {
 			b = append(b, '-')
 		} else if !f.isNumber() {
-			b = printable(b, start)
+			b = escape(b, start)
 		}
 		b = pad(b, start, f, i == len(fields)-1)
 	}
@@ -96,19 +100,18 @@ func pad(b []byte, start int, f *Field, last bool) []byte {
 	return b
 }
 
-// printable makes "?" of what a process may have put into its name to confuse
-// terminals.
-func printable(b []byte, start int) []byte {
-	text := b[start:]
-	if !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' }) {
-		return b // nearly always
+// escape makes what is in text from start on safe for a terminal: a process may
+// call itself anything.
+func escape(b []byte, start int) []byte {
+	if plain(b[start:]) {
+		return b
 	}
-	return append(b[:start], strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, string(text))...)
+	return append(b[:start], printable.Text(string(b[start:]))...)
+}
+
+// plain reports whether text, as nearly always, is visible ASCII.
+func plain(text []byte) bool {
+	return !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' || c == '\\' })
 }
 
 // appendParsableRow appends the values with commas between them. A comma or a
@@ -122,7 +125,7 @@ func appendParsableRow(b []byte, fields []Field, r *row) []byte {
 		start := len(b)
 		b = fields[i].appendValue(b, r)
 		if !fields[i].isNumber() {
-			b = printable(b, start)
+			b = escape(b, start)
 			for at := start; at < len(b); at++ {
 				if b[at] == ',' || b[at] == '\\' {
 					b = slices.Insert(b, at, '\\')
@@ -163,16 +166,27 @@ func appendJSONRow(b []byte, fields []Field, r *row, ts Timestamp, t time.Time) 
 	return append(b, "}\n"...)
 }
 
-// quoteJSON makes a JSON string of the text from start on.
+// quoteJSON makes a JSON string of the text from start on. What is not visible is
+// escaped as JSON has it, so that a terminal obeys nothing and a program reads what
+// was there.
 func quoteJSON(b []byte, start int) []byte {
 	text := b[start:]
-	plain := !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' })
-	if plain {
+	if plain(text) && !slices.Contains(text, '"') {
 		return append(slices.Insert(b, start, '"'), '"')
 	}
 	quoted, err := json.Marshal(string(text))
 	if err != nil { // no string is an error
 		return append(b[:start], "null"...)
 	}
-	return append(b[:start], quoted...)
+	b = b[:start]
+	for _, r := range string(quoted) {
+		if unicode.IsPrint(r) {
+			b = utf8.AppendRune(b, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			b = fmt.Appendf(b, `\u%04x`, unit)
+		}
+	}
+	return b
 }

@@ -193,7 +193,8 @@ func TestReportText(t *testing.T) {
 	tests := []struct{ name, table, parsable, json string }{
 		{"nginx", "nginx", "nginx", `"nginx"`},
 		{"a,b\\c", `a,b\c`, `a\,b\\c`, `"a,b\\c"`},
-		{"a\nb\x1b[2J\xff", "a?b?[2J?", "a?b?[2J?", `"a\nb\u001b[2J\ufffd"`},
+		{"a\nb\x1b[2J\xff", `a\nb\x1b[2J\xff`, `a\\nb\\x1b[2J\\xff`, `"a\nb\u001b[2J\ufffd"`},
+		{"\u202eC1\u009b", `\u202eC1\u009b`, `\\u202eC1\\u009b`, `"\u202eC1\u009b"`},
 		{"Größe \"1\"", `Größe "1"`, `Größe "1"`, `"Größe \"1\""`},
 		{"", "-", "", "null"},
 	}

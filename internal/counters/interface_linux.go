@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // interfaces is what went through each network interface, a row each. The fields
@@ -40,7 +42,7 @@ func readInterfaces(_ context.Context, root string) ([]Row, error) {
 	var rows []Row
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
 		line := lines[name]
-		rows = append(rows, Row{Tags: []string{name}, Values: valuesOf(interfaceFigures, &line)})
+		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Values: valuesOf(interfaceFigures, &line)})
 	}
 	return rows, nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // routes is the main routing table, a row for each IP version that the kernel
@@ -233,7 +235,7 @@ func interfaceName(index uint32) (name string, err error) {
 	ifr.SetUint32(index)
 	switch err := unix.IoctlIfreq(fd, unix.SIOCGIFNAME, ifr); err {
 	case nil:
-		return ifr.Name(), nil
+		return printable.Text(ifr.Name()), nil
 	case unix.ENODEV:
 		return noDefault, nil // it has just gone, and its routes with it
 	default:

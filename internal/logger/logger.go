@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // Logger writes diagnostics, a line each. Goroutines may share it.
@@ -34,11 +36,13 @@ func (l *Logger) WarnOnce(message string) {
 // Error writes a line for each of the errors that err joins.
 func (l *Logger) Error(err error) { l.lines(l.fault, err.Error()) }
 
-// lines cannot report that standard error is closed, there being nowhere left.
+// lines writes each line of text so that a terminal shows it and obeys nothing in
+// it: messages quote files, servers and names that others chose. It cannot report
+// that standard error is closed, there being nowhere left.
 func (l *Logger) lines(prefix, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for line := range strings.SplitSeq(text, "\n") {
-		_, _ = io.WriteString(l.w, prefix+line+"\n")
+		_, _ = io.WriteString(l.w, prefix+printable.Text(line)+"\n")
 	}
 }
