@@ -70,14 +70,19 @@ func New(c Config) (*Collector, error) {
 		col.tags[v] = mergeTags(own, c.Tags)
 	}
 	col.tally.connections = newConnections(&c)
+	others := otherRows{}
 	for _, g := range groups {
 		var summary *connectionGroup
 		if col.tally.connections != nil {
 			summary = col.tally.connections.addGroup(g, &c)
 			col.query.Details = connectionDetails
 		}
-		for _, e := range g.entries {
+		for i, e := range g.entries {
 			r := newEntryReport(e, g, &c)
+			if e.PerAddress() {
+				r.byAddress = newAddressRows(&c, g, i)
+				others.share(r)
+			}
 			r.summary = summary
 			col.entries = append(col.entries, r)
 		}
@@ -153,6 +158,9 @@ func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
 func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 	c.tally.reset()
 	err := c.sockets.Each(ctx, c.query, c.count)
+	if ctx.Err() == nil && c.tally.recount() {
+		err = c.sockets.Each(ctx, c.query, c.count)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -168,6 +176,7 @@ func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 		r.known[i] = !failed.Protocol(protocolOf(i))
 	}
 
+	clear(c.rows) // they hold on to what they point to
 	c.rows = c.rows[:0]
 	for _, e := range c.entries {
 		c.rows = e.appendRows(c.rows)
@@ -181,9 +190,10 @@ func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 
 // findOwners fills c.pids with the owner of each of c.rows, 0 for unknown.
 func (c *Collector) findOwners(ctx context.Context) error {
+	clear(c.wanted)
 	c.wanted, c.pids = c.wanted[:0], c.pids[:0]
 	for _, r := range c.rows {
-		c.wanted = append(c.wanted, r.owners.list())
+		c.wanted = append(c.wanted, r.inodes)
 		c.pids = append(c.pids, 0)
 	}
 	if c.owners == nil {
@@ -191,8 +201,8 @@ func (c *Collector) findOwners(ctx context.Context) error {
 	}
 	err := c.owners.Find(ctx, c.wanted, c.pids)
 	for i, r := range c.rows {
-		if r.owners.pid != 0 {
-			c.pids[i] = r.owners.pid
+		if r.pid != 0 {
+			c.pids[i] = r.pid
 		}
 	}
 	return err
@@ -222,8 +232,8 @@ func (c *Collector) report(r *report) {
 	}
 	for i, row := range c.rows {
 		tags := r.add(portMeasurement, row.entry.tags[row.version], &row.n, c.pids[i])
-		if row.address.IsValid() {
-			tags[row.entry.addrPort].Value = row.address.String()
+		if row.address != "" {
+			tags[row.entry.addrPort].Value = row.address
 		}
 	}
 	c.size.metrics, c.size.tags, c.size.fields = len(r.metrics), len(r.tags), len(r.fields)

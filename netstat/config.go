@@ -40,6 +40,10 @@ type Config struct {
 	// ConnectionLimit bounds the rows of netstat_connection, which "connection" in
 	// Include switches on; 0 is DefaultConnectionLimit.
 	ConnectionLimit int
+	// RowLimit bounds the rows of netstat_port of each entry of Group.PortsMatch:
+	// those with the most sockets have rows. The others are summed up in a row for
+	// each IP version whose tag addr_port is "other". 0 is DefaultRowLimit.
+	RowLimit int
 	// Groups make the rows of netstat_port.
 	Groups []Group
 	// Tags are added to every row that has no tag of that name.
@@ -50,7 +54,7 @@ type Config struct {
 	Sockets socket.Source
 	// Warn, when set, is told of what is not an error but not as it should be:
 	// in New what Warnings gives, and during Gather, once, that a costlier
-	// source has to do.
+	// source has to do, and once for each entry that it reached RowLimit.
 	Warn func(message string)
 
 	file, table string // where it was read: "netstat.conf", "inputs.netstat."
@@ -63,7 +67,8 @@ type Group struct {
 	// IP version.
 	Ports []string `toml:"ports"`
 	// PortsMatch are entries as addrports.ParseMatch reads them. They replace
-	// Ports. A row is an address and port that has sockets.
+	// Ports. A row is an address and port that has sockets, half-open connections
+	// (SYN_RECV) of peers apart. Config.RowLimit bounds them.
 	PortsMatch []string `toml:"ports_match"`
 	// Side is LocalSide, also when empty, or RemoteSide: whose address and
 	// port the entries are compared with.
@@ -126,6 +131,7 @@ func DefaultConfig() Config {
 		Source:    socket.Auto,
 
 		ConnectionLimit: DefaultConnectionLimit,
+		RowLimit:        DefaultRowLimit,
 	}
 }
 
@@ -186,6 +192,9 @@ func (c *Config) parse() ([]group, error) {
 	}
 	if c.ConnectionLimit < 0 {
 		errs = append(errs, c.problem("connection_limit", strconv.Itoa(c.ConnectionLimit), "give 1 or more"))
+	}
+	if c.RowLimit < 0 || c.RowLimit > maxRowLimit {
+		errs = append(errs, c.problem("row_limit", strconv.Itoa(c.RowLimit), fmt.Sprintf("give a number from 1 to %d", maxRowLimit)))
 	}
 	_, includeErrs := c.included()
 	errs = append(errs, includeErrs...)

@@ -17,7 +17,7 @@ import (
 func TestDefaultConfig(t *testing.T) {
 	t.Parallel()
 	checkConfigs(t, []netstat.Config{netstat.DefaultConfig()},
-		[]netstat.Config{{Interval: 10 * time.Second, IPVersion: "split", Absent: "omit", PID: true, Source: "auto", ConnectionLimit: 100}})
+		[]netstat.Config{{Interval: 10 * time.Second, IPVersion: "split", Absent: "omit", PID: true, Source: "auto", ConnectionLimit: 100, RowLimit: 1000}})
 }
 
 // The sample says of each option what its default is, but of include what there
@@ -56,7 +56,7 @@ func TestSampleConfig(t *testing.T) {
 			}
 		})
 	}
-	for _, key := range []string{"ip_version", "absent", "pid", "source", "include", "connection_limit"} {
+	for _, key := range []string{"ip_version", "absent", "pid", "source", "include", "connection_limit", "row_limit"} {
 		if !slices.ContainsFunc(option.FindAllString(netstat.SampleConfig(), -1), func(line string) bool {
 			return strings.HasPrefix(line, "  # "+key+" = ")
 		}) {

@@ -11,14 +11,16 @@ type counts [numFields]int64
 
 // The fields of netstat and netstat_port, in the order in which they are given.
 const (
-	tcpNone   = 11
-	udpSocket = 12
-	numFields = 13
+	tcpSynRecv = 2
+	tcpListen  = 9
+	tcpNone    = 11
+	udpSocket  = 12
+	numFields  = 13
 )
 
 var fieldKeys = [numFields]string{
-	"tcp_established", "tcp_syn_sent", "tcp_syn_recv", "tcp_fin_wait1", "tcp_fin_wait2", "tcp_time_wait",
-	"tcp_close", "tcp_close_wait", "tcp_last_ack", "tcp_listen", "tcp_closing",
+	"tcp_established", "tcp_syn_sent", tcpSynRecv: "tcp_syn_recv", "tcp_fin_wait1", "tcp_fin_wait2", "tcp_time_wait",
+	"tcp_close", "tcp_close_wait", "tcp_last_ack", tcpListen: "tcp_listen", "tcp_closing",
 	tcpNone: "tcp_none", udpSocket: "udp_socket",
 }
 

@@ -155,6 +155,7 @@ var (
 		"pid":              func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
 		"source":           func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
 		"connection_limit": func(l *loader, key string, v any, c *Config) { c.ConnectionLimit = l.positive(key, v) },
+		"row_limit":        func(l *loader, key string, v any, c *Config) { c.RowLimit = l.positive(key, v) },
 		"include":          func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
 		"tags":             func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
 		"addr_ports":       func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },

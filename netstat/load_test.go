@@ -206,9 +206,9 @@ var badBlocks = []badConfig{
 	{"unknown_input", "input", "{...}", `did you mean "inputs"?`},
 	{"unknown_block", "inputs.netstat.intervall", `"10s"`, `did you mean "interval"?`},
 	{"unknown_block_case", "inputs.netstat.INTERVAL", `"10s"`, `did you mean "interval"?`},
-	{"unknown_block_far", "inputs.netstat.gather_by_protocol", "true", "known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags"},
+	{"unknown_block_far", "inputs.netstat.gather_by_protocol", "true", "known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, row_limit, source, tags"},
 	{"unknown_block_ports", "inputs.netstat.ports", `["80", "443"]`, "this belongs below a line [[inputs.netstat.addr_ports]]"},
-	{"unknown_block_name", "inputs.netstat.name", `"edge"`, "unknown key; known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags"},
+	{"unknown_block_name", "inputs.netstat.name", `"edge"`, "unknown key; known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, row_limit, source, tags"},
 	{"unknown_block_group", "inputs.netstat.addr_port", "{...}", `did you mean "addr_ports"?`},
 	{"unknown_group", "inputs.netstat.addr_ports[0].port", `["80"]`, `did you mean "ports"?`},
 	{"unknown_group_far", "inputs.netstat.addr_ports[0].interval", `"10s"`, "known here: ports, ports_match, side, tags"},
@@ -231,6 +231,10 @@ var badBlocks = []badConfig{
 	{"connection_limit_text", "inputs.netstat.connection_limit", `"many"`, "give a number without quotes, not a string"},
 	{"connection_limit_zero", "inputs.netstat.connection_limit", "0", "give 1 or more"},
 	{"connection_limit_negative", "inputs.netstat.connection_limit", "-1", "give 1 or more"},
+	{"row_limit_text", "inputs.netstat.row_limit", `"many"`, "give a number without quotes, not a string"},
+	{"row_limit_zero", "inputs.netstat.row_limit", "0", "give 1 or more"},
+	{"row_limit_negative", "inputs.netstat.row_limit", "-1", "give 1 or more"},
+	{"row_limit_huge", "inputs.netstat.row_limit", `"9223372036854775807"`, "give a number from 1 to 1000000"},
 	{"type_include", "inputs.netstat.include", `"tcp,udp"`, `give a list of strings, such as ["tcp", "udp"], not a string`},
 	{"type_include_boolean", "inputs.netstat.include[1]", "true", "give a string, in quotes, not a boolean"},
 	{"type_tags", "inputs.netstat.tags", `"some_tag=some_value"`, `give a table of strings, such as tags = {service = "http"}, not a string`},
@@ -461,7 +465,7 @@ func TestLoadCutsLongValues(t *testing.T) {
 	t.Parallel()
 	_, err := netstat.Load("netstat.conf", []byte("[[inputs.netstat]]\nintervall = \""+strings.Repeat("ü", 1000)+"\"\n"))
 	want := `netstat.conf: inputs.netstat.intervall = "` + strings.Repeat("ü", 59) + `...: unknown key; did you mean "interval"? ` +
-		"(known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, source, tags)"
+		"(known here: absent, addr_ports, connection_limit, include, interval, ip_version, pid, row_limit, source, tags)"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is\n     %v\nwant %s", err, want)
 	}

@@ -1,8 +1,7 @@
 package netstat
 
 import (
-	"maps"
-	"net/netip"
+	"fmt"
 	"slices"
 	"time"
 
@@ -39,40 +38,73 @@ func newEntryReport(e addrports.Entry, g group, c *Config) *entryReport {
 		r.tags[v] = mergeTags(own, g.tags, c.Tags)
 	}
 	if e.PerAddress() {
-		r.byAddress = map[netip.AddrPort]*row{}
 		r.zeros = false // of which address?
 		r.addrPort = slices.IndexFunc(r.tags[0], func(t Tag) bool { return t.Key == tagAddrPort })
 	}
 	return r
 }
 
+// seriesOfOther tells entries apart whose sockets without a row of their own are
+// counted in different rows.
+func (r *entryReport) seriesOfOther() string {
+	tags := slices.Clone(r.tags[0])
+	tags[r.addrPort].Value = otherAddrPort
+	return fmt.Sprintf("%q", tags)
+}
+
 // reportRow is a row on its way into a Metric.
 type reportRow struct {
-	*row
+	n       counts
+	inodes  []uint64 // of sockets whose owner may be the row's
+	pid     int      // the owner, where the source knows it
 	entry   *entryReport
 	version version
-	address netip.AddrPort // of a row by address
+	address string // of a row by address
 }
 
 // appendRows appends the rows of the entry that are to be reported, in order:
-// IPv4 before IPv6, addresses ascending.
+// IPv4 before IPv6, addresses ascending, and what has no address of its own last.
 func (r *entryReport) appendRows(rows []reportRow) []reportRow {
 	if r.byAddress != nil {
-		for _, ap := range slices.SortedFunc(maps.Keys(r.byAddress), netip.AddrPort.Compare) {
-			rows = append(rows, reportRow{r.byAddress[ap], r, versionOf(ap.Addr()), ap})
-		}
-		return rows
+		return r.appendAddresses(rows)
 	}
 	first := len(rows)
 	for v := range numVersions {
 		if r.byVersion[v].n.any() {
-			rows = append(rows, reportRow{row: &r.byVersion[v], entry: r, version: v})
+			rows = append(rows, r.rowOf(v))
 		}
 	}
 	if r.zeros && len(rows) == first {
 		for _, v := range []version{version4, version6} {
 			if p, ok := r.entry.Prefix(); !ok || versionOf(p.Addr()) == v {
-				rows = append(rows, reportRow{row: &r.byVersion[v], entry: r, version: v})
+				rows = append(rows, r.rowOf(v))
+			}
+		}
+	}
+	return rows
+}
+
+func (r *entryReport) rowOf(v version) reportRow {
+	by := &r.byVersion[v]
+	return reportRow{n: by.n, inodes: by.owners.list(), pid: by.owners.pid, entry: r, version: v}
+}
+
+func (r *entryReport) appendAddresses(rows []reportRow) []reportRow {
+	a := r.byAddress
+	for _, i := range a.pick() {
+		by := &a.rows[i]
+		ap := by.key.addrPort()
+		row := reportRow{entry: r, version: versionOf(ap.Addr()), address: ap.String()}
+		for field, n := range by.n {
+			row.n[field] = int64(n)
+		}
+		row.inodes, row.pid = a.owner(by)
+		rows = append(rows, row)
+	}
+	if a.other.last == r {
+		for v := range numVersions {
+			if n := a.other.n[v]; n.any() {
+				rows = append(rows, reportRow{n: n, entry: r, version: v, address: otherAddrPort})
 			}
 		}
 	}

@@ -1,8 +1,6 @@
 package netstat
 
 import (
-	"net/netip"
-
 	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -21,11 +19,11 @@ type sideTally struct {
 	rows   []*entryReport // by index in table
 }
 
-// entryRows are the rows of one entry: one for each IP version, or one for each
-// address and port when that is what the entry asks for.
+// entryRows are the rows of one entry: one for each IP version, or those of
+// addresses when that is what the entry asks for.
 type entryRows struct {
 	byVersion [numVersions]row
-	byAddress map[netip.AddrPort]*row // nil: by version
+	byAddress *addressRows // nil: by version
 }
 
 type row struct {
@@ -33,13 +31,32 @@ type row struct {
 	owners candidates
 }
 
-func (t *tally) reset() {
+func (t *tally) reset() { t.start((*addressRows).reset) }
+
+// recount reports whether there were more addresses than could be counted in one
+// pass. Then everything has to be counted again, and the tally is ready for that.
+func (t *tally) recount() bool {
+	for _, side := range t.sides {
+		for _, e := range side.rows {
+			if e.byAddress != nil && e.byAddress.crowded {
+				t.start((*addressRows).recount)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// start clears the tally for a pass, for which ready readies rows by address.
+func (t *tally) start(ready func(*addressRows)) {
 	t.connections.reset()
 	t.host = [numVersions]counts{}
 	for _, side := range t.sides {
 		for _, e := range side.rows {
 			e.byVersion = [numVersions]row{}
-			clear(e.byAddress)
+			if e.byAddress != nil {
+				ready(e.byAddress)
+			}
 		}
 	}
 }
@@ -49,40 +66,28 @@ func (t *tally) count(s *socket.Socket) {
 	v, field := versionOf(s.Local.Addr()), fieldOf(s)
 	t.host[v][field]++
 	for i := range t.sides {
-		e, r := t.sides[i].row(s, v)
-		if r == nil {
+		side := &t.sides[i]
+		ap := s.Local
+		if side.remote {
+			ap = s.Remote
+		}
+		index, ok := side.table.Lookup(ap)
+		if !ok {
 			continue
 		}
-		r.n[field]++
-		r.owners.offer(s)
+		e := side.rows[index]
+		switch {
+		case e.byAddress == nil:
+			r := &e.byVersion[v]
+			r.n[field]++
+			r.owners.offer(s)
+		case ap.IsValid():
+			e.byAddress.count(s, ap, field)
+		default:
+			continue // no address to make a row of
+		}
 		if t.connections != nil {
 			t.connections.add(s, v, e)
 		}
 	}
-}
-
-// row finds the entry and the row that the socket belongs to, or nil.
-func (t *sideTally) row(s *socket.Socket, v version) (*entryReport, *row) {
-	ap := s.Local
-	if t.remote {
-		ap = s.Remote
-	}
-	i, ok := t.table.Lookup(ap)
-	if !ok {
-		return nil, nil
-	}
-	e := t.rows[i]
-	if e.byAddress == nil {
-		return e, &e.byVersion[v]
-	}
-	if !ap.IsValid() {
-		return nil, nil // no address to make a row of
-	}
-	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	r := e.byAddress[ap]
-	if r == nil {
-		r = &row{}
-		e.byAddress[ap] = r
-	}
-	return e, r
 }

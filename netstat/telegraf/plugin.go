@@ -27,6 +27,7 @@ type Netstat struct {
 	Source          string          `toml:"source"`
 	Include         []string        `toml:"include"`
 	ConnectionLimit int             `toml:"connection_limit"`
+	RowLimit        int             `toml:"row_limit"`
 	Groups          []netstat.Group `toml:"addr_ports"`
 	Log             telegraf.Logger `toml:"-"`
 
@@ -38,14 +39,15 @@ type Netstat struct {
 func init() {
 	inputs.Add("netstat", func() telegraf.Input {
 		c := netstat.DefaultConfig()
-		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source, ConnectionLimit: c.ConnectionLimit}
+		return &Netstat{IPVersion: c.IPVersion, Absent: c.Absent, PID: c.PID, Source: c.Source, ConnectionLimit: c.ConnectionLimit, RowLimit: c.RowLimit}
 	})
 }
 
 func (n *Netstat) config() netstat.Config {
 	return netstat.Config{
-		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, ConnectionLimit: n.ConnectionLimit, Groups: n.Groups,
-		Warn: func(message string) { n.Log.Warn(message) },
+		IPVersion: n.IPVersion, Absent: n.Absent, PID: n.PID, Source: n.Source, Include: n.Include, ConnectionLimit: n.ConnectionLimit, RowLimit: n.RowLimit,
+		Groups: n.Groups,
+		Warn:   func(message string) { n.Log.Warn(message) },
 	}
 }
 
