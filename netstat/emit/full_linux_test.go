@@ -2,11 +2,12 @@ package emit_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,11 +29,11 @@ func TestFileOnFullDisk(t *testing.T) {
 		}
 	})
 	path, ballast := filepath.Join(dir, "out.lp"), filepath.Join(dir, "ballast")
-	out, err := emit.NewFile(path, newTornEncoder(t))
+	var w warnings
+	out, err := emit.NewFile(path, newTornEncoder(t), emit.Options{Warn: w.warn})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close(context.Background())
 	if err := os.WriteFile(ballast, make([]byte, 8<<10), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -40,29 +41,38 @@ func TestFileOnFullDisk(t *testing.T) {
 	for len(many) < 300 { // 18 bytes each: more than a page, less than two
 		many = append(many, many[0])
 	}
-	lines := 0
-	for range 3 {
-		err := out.Write(context.Background(), many)
-		if err == nil {
-			lines += len(many)
-		} else if !errors.Is(err, unix.ENOSPC) {
+	whole := strings.Repeat("m n=1i 1767323045\n", len(many))
+	for range 2 {
+		if err := out.Write(context.Background(), many); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if lines != 300 {
-		t.Fatalf("%d lines were written, want 300 and then no room", lines)
-	}
+	w.wait(t, 1)
+	checkFile(t, path, whole)
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if err := out.Write(context.Background(), many); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := strings.Repeat("m n=1i 1767323045\n", 600); string(got) != want {
-		t.Errorf("the file has %d bytes, want the %d of 600 whole lines", len(got), len(want))
-	}
+	w.wait(t, 2)
+	closeOutput(t, out)
+	checkFile(t, path, whole+whole)
+	w.check(t, []string{path + " does not take metrics", "no space left"}, []string{"takes metrics again; 300 were waiting"})
+}
+
+// TestFileOnFullDiskForGood has a full disk cost what the buffer does not hold,
+// with a few lines of warnings and an error that counts the rest.
+func TestFileOnFullDiskForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w warnings
+		out, err := emit.NewFile("/dev/full", newTornEncoder(t), emit.Options{Warn: w.warn, BufferLimit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 272 {
+			write(t, out, 1)
+			sleep(10 * time.Second)
+		}
+		checkClose(t, out, "272 metrics were not delivered; 10 were waiting; 262 were dropped, the buffer being full", "no space left")
+		w.check(t, []string{"/dev/full does not take metrics", "no space left"}, []string{"buffer of 10 metrics is full"})
+	})
 }

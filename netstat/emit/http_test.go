@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +110,22 @@ func (w *warnings) warn(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lines = append(w.lines, line)
+}
+
+// wait waits until there are so many.
+func (w *warnings) wait(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		w.mu.Lock()
+		enough := len(w.lines) >= n
+		w.mu.Unlock()
+		if enough {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("there are no %d warnings: %q", n, w.lines)
+		}
+	}
 }
 
 // check checks that there are as many warnings as words lists, each having its
@@ -287,6 +305,8 @@ func TestHTTPBadURL(t *testing.T) {
 		"token":               {"http://db/v1/write/metric?token=hush", []string{`"token"`}, true},
 		"password with slash": {"http://me:hu/hush@db/write", []string{"cannot be understood"}, false},
 		"control character":   {"http://db/write?db=hush\n", []string{"cannot be understood"}, false},
+		"port 99999":          {"http://db:99999/write?db=hush", []string{"no port 99999", "1 to 65535"}, false},
+		"port 0":              {"http://db:0/write", []string{"no port 0"}, false},
 		"no host":             {"http:///write", []string{"a host"}, false},
 		"port only":           {"http://:8086/write", []string{"a host"}, false},
 		"scheme":              {"ftp://db/write", []string{"http://"}, false},
@@ -308,7 +328,7 @@ func TestHTTPBadURL(t *testing.T) {
 			}
 		})
 	}
-	if _, err := emit.NewHTTP(writeURL, newEncoder(t, emit.Second, nil), emit.HTTPOptions{BufferLimit: -1}); err == nil {
+	if _, err := emit.NewHTTP(writeURL, newEncoder(t, emit.Second, nil), emit.HTTPOptions{Options: emit.Options{BufferLimit: -1}}); err == nil {
 		t.Error("a negative limit was accepted")
 	}
 }
@@ -325,19 +345,28 @@ func TestHTTPStatus(t *testing.T) {
 	}{
 		{"OK", answer(200, "fine"), false, nil},
 		{"no content", answer(204, ""), false, nil},
-		{"InfluxDB 1.x", answer(404, `{"error":"database not found: \"x\""}`+"\n"), false, []string{"404 Not Found: ", `database not found: "x"`}},
-		{"InfluxDB 2.x", answer(401, `{"code":"unauthorized","message":"unauthorized access"}`), false, []string{"401 Unauthorized: unauthorized access"}},
+		{"InfluxDB 1.x", answer(404, `{"error":"database not found: \"x\""}`+"\n"), true, []string{"404 Not Found: ", `database not found: "x"`}},
+		{"InfluxDB 2.x", answer(401, `{"code":"unauthorized","message":"unauthorized access"}`), true, []string{"401 Unauthorized: unauthorized access"}},
 		{"InfluxDB 3.x", answer(400, `{"error":"partial write of line protocol occurred","data":[{"original_line":"m n=1i","line_number":1,"error_message":"invalid column type"}]}`), false, []string{"400 Bad Request: partial write of line protocol occurred: invalid column type"}},
 		{"other data", answer(400, `{"error":"parsing failed","data":{"line_number":1}}`), false, []string{"400 Bad Request: parsing failed"}},
-		{"text", answer(403, "no\r\n\x1b[31mway\x00\u202e"), false, []string{"403 Forbidden: no [31mway"}},
+		{"text", answer(403, "no\r\n\x1b[31mway\x00\u202e"), true, []string{"403 Forbidden: no [31mway"}},
 		{"page", answer(400, "<html>"+long), false, []string{"400 Bad Request: <html>ü"}},
 		{"nothing", answer(400, ""), false, []string{"400 Bad Request"}},
-		{"status without a name", answer(499, ""), false, []string{"499"}},
-		{"too large", answer(413, "Request Entity Too Large"), false, []string{"413 Request Entity Too Large"}},
-		{"moved", answer(301, "", "Location", "https://me:hush@other/write?p=hush"), false, []string{"301", "https://other/write"}},
-		{"see other", answer(303, "", "Location", "/other"), false, []string{"303", "http://db.example:8086/other"}},
-		{"moved nowhere", answer(302, ""), false, []string{"302"}},
-		{"not modified", answer(304, ""), false, []string{"304"}},
+		{"status without a name", answer(499, ""), true, []string{"499"}},
+		{"unprocessable", answer(422, `{"message":"partial write"}`), false, []string{"422 Unprocessable Entity: partial write"}},
+		{"no such method", answer(405, ""), true, []string{"405 Method Not Allowed"}},
+		{"request timeout", answer(408, ""), true, []string{"408 Request Timeout"}},
+		{"accepted", answer(202, `{"code":0,"error":null,"errors":[],"message":"ok"}`), false, nil},
+		{"DataKit", answer(200, `{"content":null}`, "Content-Type", "application/json"), false, nil},
+		{"login page", answer(200, "<p>Sign in</p>", "Content-Type", "text/html; charset=utf-8"), true, []string{"200 OK with a page of HTML", "login", "right URL"}},
+		{"login page without a type", answer(200, "\n<!DOCTYPE HTML><title>Sign in</title>"), true, []string{"200 OK with a page of HTML"}},
+		{"error in a success", answer(200, `{"error":"database not found: \"x\""}`), true, []string{"200 OK with an error in its body: database not found"}},
+		{"errors in a success", answer(200, `{"errors":[{"reason":"full"}],"message":"not taken"}`), true, []string{"200 OK with an error in its body: not taken"}},
+		{"no success", answer(200, `{"success":false,"message":"no"}`), true, []string{"200 OK with an error in its body: no"}},
+		{"moved", answer(301, "", "Location", "https://me:hush@other/write?p=hush"), true, []string{"301", "https://other/write"}},
+		{"see other", answer(303, "", "Location", "/other"), true, []string{"303", "http://db.example:8086/other"}},
+		{"moved nowhere", answer(302, ""), true, []string{"302"}},
+		{"not modified", answer(304, ""), true, []string{"304"}},
 		{"too many requests", answer(429, `{"message":"slow down"}`), true, []string{"429", "slow down"}},
 		{"server error", answer(500, `{"error":"timeout"}`), true, []string{"500", "timeout"}},
 		{"not implemented", answer(501, ""), true, []string{"501"}},
@@ -356,7 +385,7 @@ func TestHTTPStatus(t *testing.T) {
 					}
 					return answer(204, ""), nil
 				}}
-				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn})
+				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
 				write(t, out, 1, 2)
 				sleep(time.Second)
 				switch {
@@ -386,7 +415,8 @@ func TestHTTPStatus(t *testing.T) {
 	}
 }
 
-// A redirect that keeps the POST a POST is followed, but not away from TLS.
+// A redirect that keeps the POST a POST is followed, but to no other scheme, host
+// or port: the token would go along.
 func TestHTTPRedirect(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -394,7 +424,10 @@ func TestHTTPRedirect(t *testing.T) {
 		from, to string
 		want     []string // where requests go
 	}{
-		{"to TLS", "http://db/write", "https://db/write", []string{"http://db/write?precision=s", "https://db/write"}},
+		{"elsewhere", "http://db/write", "http://DB:80/other", []string{"http://db/write?precision=s", "http://DB:80/other"}},
+		{"to TLS", "http://db/write", "https://db/write", []string{"http://db/write?precision=s"}},
+		{"to another port", "http://db/write", "http://db:8080/write", []string{"http://db/write?precision=s"}},
+		{"to another host", "http://db/write", "http://sub.db/write", []string{"http://db/write?precision=s"}},
 		{"from TLS", "https://db/write", "http://db/write", []string{"https://db/write?precision=s"}},
 		{"in a circle", "http://db/write", "http://db/write?precision=s", slices.Repeat([]string{"http://db/write?precision=s"}, 10)},
 	} {
@@ -411,7 +444,7 @@ func TestHTTPRedirect(t *testing.T) {
 			}
 			out := newHTTP(t, tt.from, emit.HTTPOptions{Transport: s})
 			write(t, out, 1)
-			if err := out.Close(context.Background()); err != nil && tt.name == "to TLS" {
+			if err := out.Close(context.Background()); (err == nil) != (tt.name == "elsewhere") {
 				t.Error(err)
 			}
 			var got []string
@@ -513,6 +546,161 @@ func hang(_ int, r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
+// drip is an answer whose body does not end while its request goes on.
+func drip(status int, r *http.Request) *http.Response {
+	resp := answer(status, "")
+	resp.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
+		select {
+		case <-time.After(time.Second):
+			p[0] = ' '
+			return 1, nil
+		case <-r.Context().Done():
+			return 0, r.Context().Err()
+		}
+	}))
+	return resp
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A server that takes its time over the body of its answer is told of, since
+// metrics wait for it.
+func TestHTTPDrip(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w warnings
+		s := &server{script: func(n int, r *http.Request) (*http.Response, error) {
+			if n < 2 {
+				return drip(200, r), nil
+			}
+			return answer(204, ""), nil
+		}}
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
+		for i := range int64(52) {
+			write(t, out, i)
+			sleep(500 * time.Millisecond)
+		}
+		w.check(t, []string{"does not take metrics: its answer began and had no end within 10s"}, []string{"takes metrics again"})
+		closeOutput(t, out)
+	})
+}
+
+// What a token is refused for is kept until the token is mended.
+func TestHTTPTokenExpired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w warnings
+		var good atomic.Bool
+		s := &server{script: func(int, *http.Request) (*http.Response, error) {
+			if good.Load() {
+				return answer(204, ""), nil
+			}
+			return answer(401, ""), nil
+		}}
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
+		for i := range int64(26) {
+			write(t, out, i)
+			sleep(10 * time.Second)
+		}
+		good.Store(true)
+		sleep(time.Minute)
+		w.check(t, []string{"401"}, []string{"26 were waiting"})
+		closeOutput(t, out)
+		taken := s.texts()[len(s.texts())-26:]
+		for i, text := range taken {
+			if text != line(fmt.Sprint(i)) {
+				t.Errorf("request %d has %q", i, text)
+			}
+		}
+	})
+}
+
+// A request that is too large is sent in parts, down to a metric, which alone is
+// dropped; all of it in order.
+func TestHTTPTooLarge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w warnings
+		var taken []string
+		s := &server{}
+		s.script = func(n int, _ *http.Request) (*http.Response, error) {
+			text := s.texts()[n]
+			if strings.Count(text, "\n") > 3 || strings.Contains(text, "n=5i") {
+				return answer(413, ""), nil
+			}
+			taken = append(taken, text)
+			return answer(204, ""), nil
+		}
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
+		write(t, out, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+		write(t, out, 10)
+		checkClose(t, out, "1 metrics were not delivered; 1 were refused: 413")
+		var want string
+		for _, n := range []int{0, 1, 2, 3, 4, 6, 7, 8, 9, 10} {
+			want += line(fmt.Sprint(n))
+		}
+		if got := strings.Join(taken, ""); got != want {
+			t.Errorf("the server took\n%s, want\n%s", got, want)
+		}
+	})
+}
+
+// A server that goes on and off, or that says something else each time, does not
+// fill a log; and what it refused is still all counted.
+func TestHTTPBoundedLog(t *testing.T) {
+	t.Parallel()
+	scripts := map[string]func(n int) *http.Response{
+		"on and off": func(n int) *http.Response { return answer([]int{503, 204}[n%2], "") },
+		"a refusal of its own for each": func(n int) *http.Response {
+			return answer(400, fmt.Sprintf("request %d at %v", n, time.Now()))
+		},
+		"by turns": func(n int) *http.Response { return answer([]int{400, 503, 204, 422, 401}[n%5], fmt.Sprint(n)) },
+	}
+	for name, script := range scripts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var w warnings
+				refused := 0
+				var quiet atomic.Bool
+				s := &server{script: func(n int, _ *http.Request) (*http.Response, error) {
+					if quiet.Load() {
+						return answer(204, ""), nil
+					}
+					resp := script(n)
+					if resp.StatusCode == 400 || resp.StatusCode == 422 {
+						refused++
+					}
+					return resp, nil
+				}}
+				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
+				for i := range int64(250) {
+					write(t, out, i)
+					sleep(100 * time.Millisecond)
+				}
+				if n := len(w.lines); n < 2 || n > 7 {
+					t.Errorf("%d lines in 25 s:\n%s", n, strings.Join(w.lines, "\n"))
+				}
+				quiet.Store(true)
+				sleep(time.Hour)
+				write(t, out, 1)
+				sleep(time.Hour)
+				closeOutput(t, out) // all was told
+				told := 0
+				for _, found := range regexp.MustCompile(`(\d+) were refused`).FindAllStringSubmatch(strings.Join(w.lines, "\n"), -1) {
+					n, _ := strconv.Atoi(found[1])
+					told += n
+				}
+				if told != refused {
+					t.Errorf("%d were refused, %d were told of:\n%s", refused, told, strings.Join(w.lines, "\n"))
+				}
+			})
+		})
+	}
+}
+
 func TestHTTPTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -523,7 +711,7 @@ func TestHTTPTimeout(t *testing.T) {
 			}
 			return hang(n, r)
 		}}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn})
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
 		write(t, out, 1)
 		sleep(9 * time.Second)
 		w.check(t)
@@ -594,7 +782,7 @@ func TestHTTPOutageWarnings(t *testing.T) {
 			}
 			return nil, errRefused
 		}}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn})
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
 		for range 2 {
 			w.lines = nil
 			for i := range int64(100) {
@@ -623,7 +811,7 @@ func TestHTTPOverrun(t *testing.T) {
 			}
 			return nil, errRefused
 		}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn, BufferLimit: 7})
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn, BufferLimit: 7}})
 		for i := range int64(100) {
 			write(t, out, 2*i, 2*i+1)
 			sleep(time.Second)
@@ -649,7 +837,7 @@ func TestHTTPOverrunUnderWay(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			return answer(204, ""), nil
 		}}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn, BufferLimit: 1})
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn, BufferLimit: 1}})
 		for i := range int64(4) {
 			write(t, out, i, i)
 			synctest.Wait()
@@ -665,9 +853,9 @@ func TestHTTPRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var w warnings
-		status := 404
+		status := 400
 		s := &server{script: func(int, *http.Request) (*http.Response, error) { return answer(status, "no"), nil }}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn})
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
 		emit := func(n int) {
 			for range n {
 				write(t, out, 1)
@@ -675,29 +863,29 @@ func TestHTTPRefusals(t *testing.T) {
 			}
 		}
 		emit(59)
-		w.check(t, []string{"1 so far", "404 Not Found: no"})
+		w.check(t, []string{"1 so far", "400 Bad Request: no"})
 		emit(2)
-		w.check(t, nil, []string{"61 so far", "404"})
-		status = 401
+		w.check(t, nil, []string{"61 so far", "400"})
+		status = 422
 		emit(1)
-		w.check(t, nil, nil, []string{"62 so far", "401"})
+		w.check(t, nil, nil, []string{"62 so far", "422"})
 		status = 204
 		emit(3)
 		w.check(t, nil, nil, nil, []string{"again", "1 were waiting", "62 were refused"})
 
 		// A server that goes on and off is not told of each time.
 		for range 30 {
-			status = 401
+			status = 422
 			emit(1)
 			status = 204
 			emit(1)
 		}
-		w.check(t, nil, nil, nil, nil, []string{"401"}, []string{"again"})
+		w.check(t, nil, nil, nil, nil, []string{"422"}, []string{"again"})
 		// But the loss is, in the end.
-		status = 401
+		status = 422
 		emit(1)
 		status = 204
-		checkClose(t, out, "not delivered", "refused", "401")
+		checkClose(t, out, "not delivered", "refused", "422")
 	})
 }
 
@@ -735,7 +923,7 @@ func TestHTTPClose(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var w warnings
 				s := &server{script: func(int, *http.Request) (*http.Response, error) { return nil, errRefused }}
-				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn})
+				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}})
 				for i := range int64(3) {
 					write(t, out, i+1)
 					sleep(20 * time.Second)
@@ -792,7 +980,7 @@ func TestHTTPWithoutWarn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{script: func(n int, _ *http.Request) (*http.Response, error) {
 			if n == 0 {
-				return answer(404, "no database"), nil
+				return answer(400, "bad line"), nil
 			}
 			return answer(204, ""), nil
 		}}
@@ -800,7 +988,7 @@ func TestHTTPWithoutWarn(t *testing.T) {
 		write(t, out, 1, 2)
 		write(t, out, 3)
 		synctest.Wait()
-		checkClose(t, out, "2 metrics", "2 were refused", "404 Not Found: no database")
+		checkClose(t, out, "2 metrics", "2 were refused", "400 Bad Request: bad line")
 	})
 }
 
@@ -851,7 +1039,7 @@ func TestHTTPTokenRotates(t *testing.T) {
 			}
 			return answer(204, ""), nil
 		}}
-		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn, Token: func() (string, error) {
+		out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}, Token: func() (string, error) {
 			if missing.Load() {
 				return "", errors.New("read the token: no such file")
 			}
@@ -890,7 +1078,7 @@ func TestHTTPSecrets(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var w warnings
 				s := &server{script: script}
-				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Warn: w.warn, Token: func() (string, error) { return "hush", nil }})
+				out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: s, Options: emit.Options{Warn: w.warn}, Token: func() (string, error) { return "hush", nil }})
 				write(t, out, 1)
 				synctest.Wait()
 				write(t, out, 2)
@@ -906,6 +1094,68 @@ func TestHTTPSecrets(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Nor has any the values of parameters that may be secrets, not even where the
+// server repeats them.
+func TestHTTPSecretParameters(t *testing.T) {
+	t.Parallel()
+	const url = "http://db.example:8086/write?db=shown&password=hush1&api_key=hu%73h2&access_token=hush3&x=hush4"
+	for name, script := range map[string]func(int, *http.Request) (*http.Response, error){
+		"refusal": func(_ int, r *http.Request) (*http.Response, error) {
+			return answer(400, "bad request: "+r.URL.String()+" "+fmt.Sprint(r.URL.Query(), r.Header)), nil
+		},
+		"redirect": func(_ int, r *http.Request) (*http.Response, error) {
+			resp := answer(302, "", "Location", "https://me:hush5@db.example/?api_key=hush2")
+			resp.Request = r
+			return resp, nil
+		},
+		"proxy": func(int, *http.Request) (*http.Response, error) {
+			return nil, errors.New(`invalid proxy address "http://me:hush5@proxy"`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var w warnings
+			out := newHTTP(t, url, emit.HTTPOptions{Transport: &server{script: script}, Options: emit.Options{Warn: w.warn}, Token: func() (string, error) { return "Bearer hush6", nil }})
+			write(t, out, 1)
+			w.wait(t, 1)
+			write(t, out, 2)
+			err := out.Close(context.Background())
+			if err == nil {
+				t.Fatal("Close has no error")
+			}
+			for _, text := range append(w.lines, err.Error()) {
+				if strings.Contains(text, "hush") || strings.Contains(text, "hu%73h") {
+					t.Errorf("%q tells a secret", text)
+				}
+			}
+			if !strings.HasPrefix(w.lines[0], "http://db.example:8086/write?db=shown&password=***&api_key=***&access_token=***&x=*** ") {
+				t.Errorf("the warning is %q", w.lines[0])
+			}
+		})
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"http://db:8086/write?db=x&precision=s":      "http://db:8086/write?db=x&precision=s",
+		"http://db/write?DB=x&P=hush&hush&a=hush@b":  "http://db/write?DB=x&P=***&***&a=***",
+		"http://me:hush@db/write#hush":               "http://***@db/write",
+		"http://me:hu/sh@db/write":                   "http://***@db/write",
+		"http://me:hu?sh@db/write":                   "http://***@db/write",
+		"http://me:hu#sh@db/write":                   "http://***@db/write",
+		"htpp:/me:hush@db":                           "***@db",
+		"me:hush@localhost:8086":                     "***@localhost:8086",
+		"localhost:8086":                             "localhost:8086",
+		"https://db/api/v2/write?org=o&bucket=a%40b": "https://db/api/v2/write?org=o&bucket=a%40b",
+		"http://db/\x1b[31mwrite?db=x":               "http://db/ [31mwrite?db=x",
+	} {
+		if got := emit.Redact(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
 	}
 }
 

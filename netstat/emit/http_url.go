@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -57,8 +58,12 @@ var endpoints = []endpoint{
 
 var oldNames = map[Precision][]string{Nanosecond: {"n", "ns"}, Microsecond: {"u"}, Millisecond: {"ms"}, Second: {"s"}}
 
-// target is where requests go and how they are authorized.
-type target struct{ url, scheme string }
+// target is where requests go.
+type target struct {
+	url     string
+	scheme  string   // of authorization
+	secrets []string // what may be secret in the URL
+}
 
 // parseWriteURL checks a write URL and makes it tell the precision p.
 func parseWriteURL(text string, p Precision) (target, error) {
@@ -69,6 +74,11 @@ func parseWriteURL(text string, p Precision) (target, error) {
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return target{}, fmt.Errorf("URL %s: give http:// or https:// and a host", bare(u))
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return target{}, fmt.Errorf("URL %s: there is no port %s; give one from 1 to 65535", bare(u), port)
+		}
 	}
 	if u.User != nil {
 		return target{}, fmt.Errorf("URL %s: %w: a user and password stand before the host", bare(u), ErrSecretInURL)
@@ -88,11 +98,11 @@ func parseWriteURL(text string, p Precision) (target, error) {
 			if err := e.agree(u, query, p); err != nil {
 				return target{}, err
 			}
-			return target{u.String(), e.scheme}, nil
+			return target{u.String(), e.scheme, secretsOf(u)}, nil
 		}
 	}
 	// What an unknown server assumes is its user's affair.
-	return target{u.String(), "Token"}, nil
+	return target{u.String(), "Token", secretsOf(u)}, nil
 }
 
 // agree checks the parameter "precision" of the URL against p, and adds it where

@@ -3,135 +3,58 @@ package emit
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 
 	"github.com/l4stat/l4stat/netstat"
 )
 
 // Output is where metrics go. Its methods must not be called by two goroutines
 // at once.
+//
+// # Delivery
+//
+// Write encodes the metrics and returns; it never waits for the place they go
+// to. A goroutine of the Output's delivers them, in the order of the Writes. When
+// the place does not take them, because a disk is full, a server is away or
+// nobody reads a pipe, they are kept and tried again at growing intervals of up
+// to 30 s. At most [Options].BufferLimit metrics are kept; beyond that the oldest
+// are dropped.
+//
+// # Close
+//
+// Close tries at once to deliver what is kept, and gives up at the first failure
+// or when its context ends. Its error tells how many metrics were not delivered
+// and why, other than those whose loss Options.Warn was told. A write that blocks
+// cannot always be taken back: the goroutine of a stream that nobody reads is
+// left behind.
 type Output interface {
-	// Write delivers the metrics of one Gather, in order. An error concerns
-	// these; the next Write may succeed.
+	// Write hands over the metrics of one Gather. The error is about those that
+	// cannot be encoded; it is os.ErrClosed after Close.
 	Write(ctx context.Context, metrics []netstat.Metric) error
 	// Close delivers what is still to be delivered and frees what is held.
 	Close(ctx context.Context) error
 }
 
-// stream writes to an io.Writer.
-type stream struct {
-	w    io.Writer
-	enc  *Encoder
-	buf  []byte
-	torn bool // a write was cut short, by a full disk for one, in mid-line
+// DefaultBufferLimit is how many metrics an Output keeps for later unless
+// [Options] say otherwise.
+const DefaultBufferLimit = 10000
+
+// Options are what may be chosen of every Output. The zero value is usable.
+type Options struct {
+	// BufferLimit is how many metrics are kept while they cannot be delivered; 0
+	// is DefaultBufferLimit. When there are more, the oldest batches are dropped
+	// whole, though neither the newest batch nor one that is under way.
+	BufferLimit int
+	// Warn is told, in one line, when metrics cannot be delivered, when they can
+	// again and what was dropped: a line for each change, not for each attempt, and
+	// no more than a few in a minute. What is left out then is told later. It is
+	// not called twice at once, nor once Close is called: Close tells the rest.
+	// With nil, Close tells all.
+	Warn func(message string)
+	// Ended, if not nil, is called once, from a goroutine of the Output's, when the
+	// place is gone for good, as when what reads a stream has gone away. What was
+	// not delivered by then is dropped, and Write returns [ErrReaderGone].
+	Ended func()
 }
 
-// NewStream makes an Output that writes each Gather to w with one Write. It
-// does not close w.
-func NewStream(w io.Writer, enc *Encoder) Output { return &stream{w: w, enc: enc} }
-
-func (s *stream) Write(_ context.Context, metrics []netstat.Metric) error {
-	start := s.buf[:0]
-	if s.torn {
-		start = append(start, '\n')
-	}
-	text, encErr := s.enc.Append(start, metrics)
-	s.buf = text
-	n, err := s.w.Write(text)
-	if n > 0 {
-		s.torn = n < len(text)
-	}
-	if err != nil {
-		return err
-	}
-	return encErr
-}
-
-func (*stream) Close(context.Context) error { return nil }
-
-// file appends to a file.
-type file struct {
-	path string
-	f    *os.File
-	stream
-}
-
-// NewFile makes an Output that appends to the file at path, which is made if it
-// does not exist. When the file is moved away or removed, as programs that
-// rotate logs do, the next Write makes a new one.
-func NewFile(path string, enc *Encoder) (Output, error) {
-	f := &file{path: path, stream: stream{enc: enc}}
-	if err := f.open(); err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-func (f *file) open() error {
-	opened, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err // names the file
-	}
-	f.f, f.w, f.torn = opened, wholeLines{opened}, endsInMidLine(f.path)
-	return nil
-}
-
-// endsInMidLine reports whether the file's last line is incomplete, as it is
-// when the machine went down during a write. A file that cannot be read or is no
-// file, but a pipe for one, is taken to be whole.
-func endsInMidLine(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return false
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var last [1]byte
-	_, err = f.ReadAt(last[:], info.Size()-1)
-	return err == nil && last[0] != '\n'
-}
-
-func (f *file) Write(ctx context.Context, metrics []netstat.Metric) error {
-	var closeErr error
-	if f.moved() {
-		old := f.f
-		if err := f.open(); err != nil {
-			return err
-		}
-		if err := old.Close(); err != nil {
-			closeErr = fmt.Errorf("close the file that was at %s: %w", f.path, err)
-		}
-	}
-	return errors.Join(f.stream.Write(ctx, metrics), closeErr)
-}
-
-// moved reports whether path is no longer the file that is open.
-func (f *file) moved() bool {
-	now, err := os.Stat(f.path)
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	open, err := f.f.Stat()
-	return err == nil && !os.SameFile(now, open)
-}
-
-func (f *file) Close(context.Context) error { return f.f.Close() }
-
-// wholeLines takes back what a write that was cut short wrote, where it can: a
-// part of a line may read as another, for half of a time is a time.
-type wholeLines struct{ f *os.File }
-
-func (w wholeLines) Write(text []byte) (int, error) {
-	before, statErr := w.f.Stat()
-	n, err := w.f.Write(text)
-	if n > 0 && n < len(text) && statErr == nil && before.Mode().IsRegular() && w.f.Truncate(before.Size()) == nil {
-		n = 0
-	}
-	return n, err
-}
+// ErrReaderGone is the error of an Output whose reader has gone away.
+var ErrReaderGone = errors.New("what reads it has gone away")

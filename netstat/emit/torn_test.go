@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/l4stat/l4stat/netstat"
@@ -42,51 +44,67 @@ func (w *shortWriter) Write(text []byte) (int, error) {
 	return n, nil
 }
 
-// What follows a piece of a line must not become a part of that line.
+// What was cut short goes on where it was cut.
 func TestStreamAfterShortWrite(t *testing.T) {
 	t.Parallel()
-	const all = 1000
-	w := &shortWriter{room: []int{all, 6, 0, all, all}}
-	out := emit.NewStream(w, newTornEncoder(t))
-	for i, room := range w.room {
-		if err := out.Write(context.Background(), tornMetric(int64(i))); (err == nil) != (room == all) {
-			t.Errorf("write %d: %v", i, err)
+	synctest.Test(t, func(t *testing.T) {
+		const all = 1000
+		w := &shortWriter{room: []int{all, 6, 0, 3, all, all}}
+		out, err := emit.NewStream("w", w, newTornEncoder(t), emit.Options{BufferLimit: 1})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if want := "m n=0i 1767323045\nm n=1i\nm n=3i 1767323045\nm n=4i 1767323045\n"; w.String() != want {
-		t.Errorf("got %q, want %q", w.String(), want)
-	}
+		for i := range int64(3) {
+			if err := out.Write(context.Background(), tornMetric(i)); err != nil {
+				t.Errorf("write %d: %v", i, err)
+			}
+			synctest.Wait() // what is half written is not dropped
+		}
+		sleep(time.Minute)
+		closeOutput(t, out)
+		if want := "m n=0i 1767323045\nm n=1i 1767323045\nm n=2i 1767323045\n"; w.String() != want {
+			t.Errorf("got %q, want %q", w.String(), want)
+		}
+	})
 }
 
-// A file whose last line is incomplete, as after a crash, goes on with a line of
-// its own.
+// A file whose last line is incomplete, as after a crash, has whole lines again:
+// half of a line of ours is no row of its own.
 func TestFileInMidLine(t *testing.T) {
 	t.Parallel()
-	for before, want := range map[string]string{
-		"":                    "m n=1i 1767323045\n",
-		"m n=0i 17\n":         "m n=0i 17\nm n=1i 1767323045\n",
-		"m n=0i 17\nm n=0i 1": "m n=0i 17\nm n=0i 1\nm n=1i 1767323045\n",
-	} {
+	const row, next = "netstat,host=a tcp_listen=5i 1767323045\n", "m n=1i 1767323045\n"
+	tests := map[string]string{
+		"":                          "",
+		row:                         row,
+		row + "#":                   row + "#\n",   // somebody else's
+		"netstatus=up":              "",            // as ours begin
+		"m n=0i 17":                 "m n=0i 17\n", // somebody else's
+		"\n\n" + row + "netstat\\ ": "\n\n" + row,
+		strings.Repeat("x", 1<<17):  strings.Repeat("x", 1<<17) + "\n",
+	}
+	for cut := range len(row) {
+		tests[row[:cut]] = ""
+		tests[row+row[:cut]] = row
+	}
+	for before, want := range tests {
 		path := filepath.Join(t.TempDir(), "out.lp")
 		if err := os.WriteFile(path, []byte(before), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		out, err := emit.NewFile(path, newTornEncoder(t))
+		var w warnings
+		out, err := emit.NewFile(path, newTornEncoder(t), emit.Options{Warn: w.warn})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := out.Write(context.Background(), tornMetric(1)); err != nil {
 			t.Error(err)
 		}
-		if err := out.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("after %q the file has %q, want %q", before, got, want)
+		checkFile(t, path, want+next)
+		closeOutput(t, out)
+		if removed := len(before) - len(want); removed > 0 {
+			w.check(t, []string{path + " ended in the middle of a line", strconv.Itoa(removed) + " bytes"})
+		} else {
+			w.check(t)
 		}
 	}
 }

@@ -5,29 +5,42 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// reminder is how often the same refusal is told again, and that it ended: of two
-// kinds of batches the server may take one and refuse the other, for ever.
-const reminder = 10 * time.Minute
+const (
+	// reminder is how often the same refusal is told again, and that it ended: of
+	// two kinds of batches the server may take one and refuse the other, for ever.
+	reminder = 10 * time.Minute
+	// noticeBurst and noticeEvery bound what is told when what happens keeps
+	// changing: so many lines, and then one each time that this has passed.
+	noticeBurst = 6
+	noticeEvery = time.Minute
+)
 
 // notices tells what becomes of the metrics: a line where something changes, not
-// one for each request. In the end all losses are told of with their number,
+// one for each attempt. In the end all losses are told of with their number,
 // here or by undelivered.
 type notices struct {
 	warn  func(string)
-	url   string
+	name  string
 	limit int
+	pace  *rate.Limiter
 
 	mu   sync.Mutex
 	lost losses // since it was last told how many there were in the end
 	last error  // why metrics wait or were lost; nil when none do or were
-	away bool   // it was told that the server does not take metrics
+	away bool   // it was told that metrics are not taken
 	full bool   // it was told that metrics are dropped
 
 	refusal string // that was told last
 	toldAt  time.Time
 	overAt  time.Time // when it was told last that refusals ended
+}
+
+func newNotices(name string, o Options) notices {
+	return notices{warn: o.Warn, name: name, limit: o.BufferLimit, pace: rate.NewLimiter(rate.Every(noticeEvery), noticeBurst)}
 }
 
 // stop ends the warnings.
@@ -37,29 +50,44 @@ func (n *notices) stop() {
 	n.warn = nil
 }
 
-func (n *notices) tell(format string, args ...any) {
-	n.warn(n.url + " " + fmt.Sprintf(format, args...))
+// tell reports whether the line was told. If not, since there is nobody to tell
+// it to or there were too many, what it is about is still to be told.
+func (n *notices) tell(format string, args ...any) bool {
+	if n.warn == nil || !n.pace.Allow() {
+		return false
+	}
+	n.warn(n.name + " " + fmt.Sprintf(format, args...))
+	return true
 }
 
-// failed is for a request that is to be repeated.
+// note is for what concerns no metrics.
+func (n *notices) note(message string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tell("%s", message)
+}
+
+// failed is for metrics that are to be tried again.
 func (n *notices) failed(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.last = err
-	if n.warn != nil && !n.away {
-		n.tell("does not take metrics: %v; up to %d are kept for later", err, n.limit)
-		n.away = true
+	if !n.away {
+		n.away = n.tell("does not take metrics: %v; up to %d are kept for later", err, n.limit)
 	}
 }
 
-// refused is for metrics that were dropped because the server refused them.
+// refused is for metrics that were dropped because they were refused.
 func (n *notices) refused(metrics int, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.last = err
 	n.lost.refused += metrics
-	if now := time.Now(); n.warn != nil && (n.refusal != err.Error() || now.Sub(n.toldAt) >= reminder) {
-		n.tell("refuses metrics, %d so far, which are dropped: %v", n.lost.refused, err)
+	now := time.Now()
+	if n.refusal == err.Error() && now.Sub(n.toldAt) < reminder {
+		return
+	}
+	if n.tell("refuses metrics, %d so far, which are dropped: %v", n.lost.refused, err) {
 		n.refusal, n.toldAt = err.Error(), now
 		n.away = false
 	}
@@ -70,32 +98,30 @@ func (n *notices) overran(metrics int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lost.overran += metrics
-	if n.warn != nil && !n.full {
-		n.tell("is behind and the buffer of %d metrics is full; the oldest are dropped, %d so far", n.limit, n.lost.overran)
-		n.full = true
+	if !n.full {
+		n.full = n.tell("is behind and the buffer of %d metrics is full; the oldest are dropped, %d so far", n.limit, n.lost.overran)
 	}
 }
 
-// delivered is for metrics that the server took while others may be waiting.
-// After an outage or losses it tells how they ended.
+// delivered is for metrics that were taken while others may be waiting. After an
+// outage or losses it tells how they ended.
 func (n *notices) delivered(metrics, waiting int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.lost == (losses{}) {
 		n.last = nil
 	}
-	if n.warn == nil {
-		return // undelivered tells
-	}
 	now := time.Now()
 	refusalsOver := n.lost.refused > 0 && now.Sub(n.overAt) >= reminder
+	told := false
 	switch {
 	case n.away, refusalsOver:
-		n.tell("takes metrics again; %d were waiting%s", metrics+waiting, n.lost)
+		told = n.tell("takes metrics again; %d were waiting%s", metrics+waiting, n.lost)
 	case n.lost.overran > 0 && waiting == 0:
-		n.tell("has caught up%s", n.lost)
-	default:
-		return
+		told = n.tell("has caught up%s", n.lost)
+	}
+	if !told {
+		return // undelivered tells, if nothing does before
 	}
 	if refusalsOver {
 		n.overAt = now
@@ -121,7 +147,7 @@ func (l losses) String() string {
 	return text
 }
 
-// undelivered gives an error when metrics were lost whose number was not told,
+// undelivered returns an error when metrics were lost whose number was not told,
 // or are lost now because they are still waiting. gaveUp is the reason where nothing
 // else is known, as when the server does not answer.
 func (n *notices) undelivered(waiting int, gaveUp error) error {
