@@ -8,4 +8,4 @@ import (
 	"github.com/l4stat/l4stat/internal/execd"
 )
 
-func main() { os.Exit(execd.Main(os.Args[1:], os.Stderr)) }
+func main() { os.Exit(execd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,9 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/l4stat/l4stat/internal/poll"
+	"github.com/l4stat/l4stat/internal/agent"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
@@ -27,7 +27,9 @@ type emitFlags struct {
 	host       string
 	precision  string
 	outputs    []string
-	http       httpFlags
+
+	bufferLimit int
+	http        httpFlags
 }
 
 func newEmit() *cobra.Command {
@@ -62,6 +64,7 @@ override the configuration file; flags override both.
 	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for no such tag (default this host's name)`)
 	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
 	flags.StringArrayVar(&f.outputs, "output", []string{"-"}, "write to `FILE`, appending, or to an http:// or https:// write URL; - is standard output (repeatable)")
+	flags.IntVar(&f.bufferLimit, "buffer-limit", emit.DefaultBufferLimit, "keep up to `N` rows for each output while it does not take them, then drop the oldest")
 	f.http.add(cmd)
 	list(cmd, "ports", "ports", "ports-match")
 	list(cmd, "sets", "include")
@@ -70,6 +73,7 @@ override the configuration file; flags override both.
 
 func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 	log := newLogger(cmd.ErrOrStderr())
+	again := f.reloads(cmd)
 	warnOfEnv(cmd)
 	configs, err := f.configs(cmd)
 	if err != nil {
@@ -79,66 +83,47 @@ func runEmit(cmd *cobra.Command, f *emitFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	var blocks []*block
-	defer func() {
-		for _, b := range blocks {
-			err = errors.Join(err, b.collector.Close())
-		}
-	}()
-	for _, c := range configs {
-		c.Warn = log.WarnOnce
-		collector, err := netstat.New(c)
-		if err != nil {
-			return &usageError{err}
-		}
-		blocks = append(blocks, &block{collector, c.Interval})
-	}
-	out, err := f.open(cmd.OutOrStdout(), tags, log)
-	if err != nil {
-		return err
-	}
 	// What is buffered is written also when a signal ended the run.
-	ctx := cmd.Context()
+	ctx, end := context.WithCancel(cmd.Context())
+	defer end()
+	var out outputs
 	defer func() {
-		ctx, cancel := f.flushContext(ctx)
-		defer cancel()
-		err = errors.Join(err, out.close(ctx))
+		err = errors.Join(err, out.close(cmd.Context(), f.once))
 	}()
-
+	blocks, err := agent.New(configs, log, out.write)
+	if err != nil {
+		return &usageError{err}
+	}
+	defer func() {
+		err = errors.Join(err, blocks.Close())
+	}()
+	if err := out.open(f, cmd.OutOrStdout(), tags, log, end); err != nil {
+		return err
+	}
 	if f.once {
-		for _, b := range blocks {
-			if e := out.gather(ctx, b.collector); !errors.Is(e, errNobodyReads) {
-				err = errors.Join(err, e)
-			}
-		}
-		return err
+		return blocks.Once(ctx)
 	}
-	warnOfPrecision(log, emit.Precision(f.precision), blocks)
-	group, ctx := errgroup.WithContext(ctx)
-	for _, b := range blocks {
-		group.Go(func() error {
-			return poll.Every(ctx, b.interval, slow(log), func() error {
-				err := out.gather(ctx, b.collector)
-				if errors.Is(err, errNobodyReads) {
-					return err
-				}
-				if err != nil {
-					log.Error(err) // the next round may do
-				}
-				return nil
-			})
-		})
-	}
-	if err := group.Wait(); !errors.Is(err, errNobodyReads) {
-		return err
-	}
-	return nil
-}
+	warnOfPrecision(log, emit.Precision(f.precision), configs)
 
-// block is one [[inputs.netstat]] block that runs.
-type block struct {
-	collector *netstat.Collector
-	interval  time.Duration
+	for {
+		polling, stop := context.WithCancel(ctx)
+		next := make(chan *agent.Agent, 1)
+		go func() {
+			defer stop()
+			next <- f.awaitReload(cmd, again, polling, func(configs []netstat.Config) (*agent.Agent, error) {
+				return agent.New(configs, log, out.write)
+			})
+		}()
+		blocks.Run(ctx, polling)
+		replacement := <-next
+		if replacement == nil {
+			return nil
+		}
+		if err := blocks.Close(); err != nil {
+			log.Error(err)
+		}
+		blocks = replacement
+	}
 }
 
 // configs gives the blocks to run, from the file or the flags, the environment

@@ -1,16 +1,17 @@
 package cli
 
 import (
-	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/l4stat/l4stat/internal/logger"
+	"github.com/l4stat/l4stat/internal/smallfile"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
 
@@ -19,57 +20,115 @@ const envToken = "L4STAT_TOKEN"
 
 // httpFlags are the flags of l4stat emit for outputs that are URLs.
 type httpFlags struct {
-	tokenFile   string
-	bufferLimit int
+	tokenFile  string
+	tlsCA      string
+	tlsCert    string
+	tlsKey     string
+	skipVerify bool
 }
 
 func (f *httpFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.tokenFile, "token-file", "", "read the token for URLs from `FILE`, before each request, instead of from "+envToken)
-	flags.IntVar(&f.bufferLimit, "buffer-limit", emit.DefaultBufferLimit, "keep up to `N` rows for each URL while it cannot be reached, then drop the oldest")
+	flags.StringVar(&f.tlsCA, "tls-ca", "", "trust the certificates in `FILE` (PEM), instead of the system's")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "show servers the certificate in `FILE` (PEM), which is read for each connection")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "the key of --tls-cert is in `FILE` (PEM)")
+	flags.BoolVar(&f.skipVerify, "insecure-skip-verify", false, "do not verify the certificates of https:// URLs: anybody between can read the token")
 }
 
 // httpHelp is the part about URLs of the command's help.
 const httpHelp = `A write URL is one of InfluxDB (/write?db=, /api/v2/write?org=&bucket=,
 /api/v3/write_lp?db=), VictoriaMetrics, a Telegraf listener or DataKit
 (/v1/write/metric?input=netstat). Its token, or USER:PASSWORD for InfluxDB 1.8, is
-in ` + envToken + ` or in the file of --token-file. What cannot be delivered is
-kept and tried again; what the server refuses is dropped, with its message. If
-rows are not delivered in the end, the exit code is 1.`
+in ` + envToken + ` or in the file of --token-file.
 
-// isURL reports whether an output is a write URL.
-func isURL(output string) bool {
-	output = strings.ToLower(output)
-	return strings.HasPrefix(output, "http://") || strings.HasPrefix(output, "https://")
-}
+What cannot be delivered, to a URL, a file or standard output, is kept and tried
+again; what a server refuses as malformed is dropped, with its message. If rows
+are not delivered in the end, the exit code is 1.
+
+SIGINT and SIGTERM end the run within 5 s. SIGHUP has the file of --config read
+again; without one, or on a terminal, it ends the run too.`
 
 // openHTTP opens a write URL.
-func (f *emitFlags) openHTTP(url string, enc *emit.Encoder, log *logger.Logger) (emit.Output, error) {
-	if f.http.bufferLimit <= 0 {
-		return nil, fmt.Errorf("--buffer-limit %d: give a number of rows above zero", f.http.bufferLimit)
+func (f *emitFlags) openHTTP(url string, enc *emit.Encoder, o emit.Options) (emit.Output, error) {
+	transport, err := f.http.transport()
+	if err != nil {
+		return nil, err
 	}
-	o := emit.HTTPOptions{
-		Token:       f.http.token(),
-		BufferLimit: f.http.bufferLimit,
-		Warn:        log.Warn,
-		UserAgent:   "l4stat/" + version(),
-	}
-	if f.once {
-		o.Warn = nil // the end comes at once and tells all
-	}
-	out, err := emit.NewHTTP(url, enc, o)
+	out, err := emit.NewHTTP(url, enc, emit.HTTPOptions{
+		Options:   o,
+		Token:     f.http.token(),
+		UserAgent: "l4stat/" + version(),
+		Transport: transport,
+	})
 	if errors.Is(err, emit.ErrSecretInURL) {
 		return nil, fmt.Errorf("%w; put the token, or USER:PASSWORD, into %s or a file for --token-file", err, envToken)
 	}
 	return out, err
 }
 
-// token gives what reads the token, nil when there is none. A file that was named
+// Bounds of what files have that flags name, in bytes.
+const (
+	maxToken = 64 << 10
+	maxPEM   = 4 << 20 // a system's certificates are a quarter of a megabyte
+)
+
+// transport returns one that has the certificates of the flags; nil without any.
+func (f *httpFlags) transport() (http.RoundTripper, error) {
+	if f.tlsCA == "" && f.tlsCert == "" && f.tlsKey == "" && !f.skipVerify {
+		return nil, nil
+	}
+	config := &tls.Config{InsecureSkipVerify: f.skipVerify}
+	if f.tlsCA != "" {
+		text, err := smallfile.Read(f.tlsCA, maxPEM)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--tls-ca %s: there is no certificate in it; give a file of PEM, with -----BEGIN CERTIFICATE-----", f.tlsCA)
+		}
+	}
+	switch {
+	case f.tlsCert != "" && f.tlsKey != "":
+		if _, err := f.certificate(nil); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = f.certificate
+	case f.tlsCert != "":
+		return nil, errors.New("--tls-cert is of use with its key only; give --tls-key FILE")
+	case f.tlsKey != "":
+		return nil, errors.New("--tls-key is of use with its certificate only; give --tls-cert FILE")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	return transport, nil
+}
+
+// certificate reads the certificate that servers are shown, since it may have been
+// renewed.
+func (f *httpFlags) certificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	cert, err := smallfile.Read(f.tlsCert, maxPEM)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert: %w", err)
+	}
+	key, err := smallfile.Read(f.tlsKey, maxPEM)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert %s with --tls-key %s: %w", f.tlsCert, f.tlsKey, err)
+	}
+	return &pair, nil
+}
+
+// token returns what reads the token, nil when there is none. A file that was named
 // counts more than the environment, which a service manager may have set for all.
 func (f *httpFlags) token() func() (string, error) {
 	if f.tokenFile != "" {
 		return func() (string, error) {
-			text, err := os.ReadFile(f.tokenFile)
+			text, err := smallfile.Read(f.tokenFile, maxToken)
 			if err != nil {
 				return "", fmt.Errorf("--token-file: %w", err) // names the file
 			}
@@ -84,20 +143,4 @@ func (f *httpFlags) token() func() (string, error) {
 		return func() (string, error) { return token, nil }
 	}
 	return nil
-}
-
-// How long URLs may take in the end. After a signal it is less than what a
-// service manager or a person waits for.
-const (
-	flushOnce   = 10 * time.Second
-	flushAtExit = 3 * time.Second
-)
-
-// flushContext gives the context in which outputs are closed after a run in ctx.
-func (f *emitFlags) flushContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := flushAtExit
-	if f.once && ctx.Err() == nil {
-		limit = flushOnce
-	}
-	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, fmt.Errorf("no answer within the %v that there are to end", limit))
 }

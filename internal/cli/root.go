@@ -28,7 +28,7 @@ const (
 // exit code: 0 done, 1 failed at run time, 2 bad usage or configuration.
 // Results go to stdout, all else to stderr.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(takeHangups(context.Background()), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A reader that has gone away shows as EPIPE in a write, so that other
 	// outputs still get what is buffered.
@@ -83,7 +83,12 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 // errReaderGone is the error of writing to a standard output that nothing reads
 // any more.
-var errReaderGone = errors.New("what reads standard output has gone away")
+var errReaderGone error = readerGone{}
+
+type readerGone struct{}
+
+func (readerGone) Error() string        { return "what reads standard output has gone away" }
+func (readerGone) Is(target error) bool { return target == syscall.EPIPE }
 
 // standardOutput tells a broken pipe of its own from one of another output.
 type standardOutput struct{ w io.Writer }

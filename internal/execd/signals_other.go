@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// askingSignals: this system has none; Telegraf asks by standard input.
+// askingSignals is of no use on this system; Telegraf asks by standard input.
 var askingSignals = []os.Signal{syscall.SIGHUP}
