@@ -59,8 +59,8 @@ func TestLayers(t *testing.T) {
 // what only the programs need.
 func TestLibraryIsLight(t *testing.T) {
 	t.Parallel()
-	// netstat/emit has HTTP; nothing but netstat/telegraf and the shim has Telegraf.
-	for _, pkg := range []string{"/netstat/emit", "/cmd/l4stat"} {
+	// netstat/emit has HTTP; nothing but netstat/telegraf has Telegraf.
+	for _, pkg := range []string{"/netstat/emit", "/cmd/l4stat", "/cmd/telegraf-netstat"} {
 		for _, dep := range dependencies(t, pkg) {
 			if strings.HasPrefix(dep, "github.com/influxdata/telegraf") {
 				t.Errorf("%s imports %s", pkg, dep)

@@ -4,7 +4,7 @@
 //
 //	import _ "github.com/l4stat/l4stat/netstat/telegraf"
 //
-// Only this package and the execd shim build Telegraf.
+// Only this package builds Telegraf.
 package telegraf
 
 import (
