@@ -234,28 +234,29 @@ func checkLog(t *testing.T, p *peers.Process) {
 	}
 }
 
-// TestExecd has Telegraf run the shim: by its own interval, by lines on standard
-// input, and by signals.
-func TestExecd(t *testing.T) {
+// Telegraf runs the shim: by its own interval, by lines on standard input, and by
+// signals. Each has sockets of its own, for those in TIME_WAIT last a minute.
+func TestExecd(t *testing.T)       { testExecd(t, "none") }
+func TestExecdStdin(t *testing.T)  { testExecd(t, "STDIN") }
+func TestExecdUSR1(t *testing.T)   { testExecd(t, "SIGUSR1") }
+func TestExecdHangup(t *testing.T) { testExecd(t, "SIGHUP") }
+
+func testExecd(t *testing.T, signal string) {
 	influxd, program, shim := peers.BuildInfluxd(t), peers.BuildTelegraf(t), peers.Ours(t, "./cmd/telegraf-netstat")
 	if !testhost.Enter(t) {
 		return
 	}
+	influx := peers.StartInflux(t, influxd, peers.Isolated())
+	influx.CreateDatabase(database)
 	fill(testhost.New(t))
 	want := library(t, config)
 	if len(want) != 2+1+1+2+2+1 {
 		t.Fatalf("the test is about other rows than these: %v", want)
 	}
-	for _, signal := range []string{"none", "STDIN", "SIGUSR1", "SIGHUP"} {
-		t.Run(signal, func(t *testing.T) {
-			influx := peers.StartInflux(t, influxd, peers.Isolated())
-			influx.CreateDatabase(database)
-			p, got := telegraf(t, influx, program, agent(influx)+execd(shim, file(t, "netstat.conf", config), signal), 3)
-			compare(t, got, want)
-			p.Stop()
-			checkLog(t, p)
-		})
-	}
+	p, got := telegraf(t, influx, program, agent(influx)+execd(shim, file(t, "netstat.conf", config), signal), 3)
+	compare(t, got, want)
+	p.Stop()
+	checkLog(t, p)
 }
 
 // TestNative has Telegraf with the input compiled in.
