@@ -28,6 +28,9 @@ type Collector struct {
 	included []*counters.Set
 	allTags  map[string]string // of every row
 
+	warn   func(string)    // nil: nobody wants to know
+	warned map[string]bool // what was told
+
 	tally tally
 	count func(*socket.Socket) error // counts into tally; made once
 
@@ -57,7 +60,8 @@ func New(c Config) (*Collector, error) {
 			return nil, err
 		}
 	}
-	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions, allTags: maps.Clone(c.Tags)}
+	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions, allTags: maps.Clone(c.Tags),
+		warn: c.Warn, warned: map[string]bool{}}
 	col.included, _ = c.included() // parse has reported what is wrong with it
 	if c.PID {
 		col.owners = owner.New(socket.ProcRoot())

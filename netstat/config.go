@@ -54,7 +54,9 @@ type Config struct {
 	Sockets socket.Source
 	// Warn, when set, is told of what is not an error but not as it should be:
 	// in New what Warnings gives, and during Gather, once, that a costlier
-	// source has to do, and once for each entry that it reached RowLimit.
+	// source has to do, once for each entry that it reached RowLimit, and once
+	// which figures of Include procfs does not show. Where nobody is told, the
+	// last is an error of each Gather.
 	Warn func(message string)
 
 	file, table string // where it was read: "netstat.conf", "inputs.netstat."

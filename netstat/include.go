@@ -47,16 +47,35 @@ func includeRemedy(names []string) string {
 	return "give one or more of " + quoteList(names)
 }
 
+// missing tells Config.Warn, once, which figures of a set are left out for good.
+// It reports whether there is a Warn to tell.
+func (c *Collector) missing(s *counters.Set, gone counters.Missing) bool {
+	if c.warn == nil {
+		return false
+	}
+	for _, err := range gone {
+		message := fmt.Sprintf("%s_%s: %v", hostMeasurement, s.Name, err)
+		if !c.warned[message] {
+			c.warned[message] = true
+			c.warn(message)
+		}
+	}
+	return true
+}
+
 // addIncluded adds the metrics of a set: one for each of its rows, with as many
 // fields as the kernel has.
-func (r *report) addIncluded(ctx context.Context, s *counters.Set, tags map[string]string) error {
+func (c *Collector) addIncluded(ctx context.Context, r *report, s *counters.Set) error {
 	rows, err := s.Read(ctx, socket.ProcRoot())
+	if gone, ok := err.(counters.Missing); ok && c.missing(s, gone) {
+		err = nil
+	}
 	for _, row := range rows {
 		own := make(map[string]string, len(row.Tags))
 		for i, value := range row.Tags {
 			own[s.Tags[i]] = value
 		}
-		m := Metric{Name: hostMeasurement + "_" + s.Name, Tags: mergeTags(own, tags), Time: r.time}
+		m := Metric{Name: hostMeasurement + "_" + s.Name, Tags: mergeTags(own, c.allTags), Time: r.time}
 		for _, v := range row.Values {
 			m.Fields = append(m.Fields, Field{Key: v.Key, Value: valueOf(v.Value), Counter: v.Counter})
 		}
@@ -92,7 +111,7 @@ func (c *Collector) gatherIncluded(ctx context.Context, r *report) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		errs = append(errs, r.addIncluded(ctx, s, c.allTags))
+		errs = append(errs, c.addIncluded(ctx, r, s))
 	}
 	c.size.included = len(r.metrics) - before
 	return errors.Join(errs...)

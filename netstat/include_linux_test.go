@@ -129,3 +129,42 @@ func TestGatherIncludePartly(t *testing.T) {
 		t.Errorf("got %v and the error %v after the context ended", metrics, err)
 	}
 }
+
+// TestGatherIncludeHidden has a procfs that does not show a file: the rest is
+// there without an error, and Warn is told once what is missing. With nobody to
+// tell, it is an error.
+func TestGatherIncludeHidden(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("HOST_PROC", root)
+	if err := os.CopyFS(root, os.DirFS("../internal/counters/testdata/proc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("1", filepath.Join(root, "self")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, "1/net/netstat")); err != nil {
+		t.Fatal(err)
+	}
+	const missing = "netstat_tcp: listen_overflows, listen_drops, syncookies_sent, syncookies_recv, syncookies_failed, " +
+		"tcp_req_q_full_drop, tcp_req_q_full_do_cookies, tcp_syn_retrans, tcp_timeouts, tcp_abort_on_memory, tcp_time_wait_overflow: left out, because "
+	var told []string
+	for _, warn := range []func(string){nil, func(message string) { told = append(told, message) }} {
+		c, err := netstat.New(netstat.Config{Include: []string{"tcp"}, Sockets: &fakeSource{sockets: []socket.Socket{}}, Warn: warn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for range 3 {
+			metrics, err := c.Gather(context.Background())
+			if warn == nil && (err == nil || !strings.Contains(err.Error(), missing)) || warn != nil && err != nil {
+				t.Errorf("the error is %v", err)
+			}
+			if m := metrics[len(metrics)-1]; m.Name != "netstat_tcp" || len(m.Fields) != 14 {
+				t.Errorf("the last row is %s with %d fields, want netstat_tcp with 14", m.Name, len(m.Fields))
+			}
+		}
+	}
+	if len(told) != 1 || !strings.HasPrefix(told[0], missing+root) {
+		t.Errorf("Warn was told %q, want once %q", told, missing)
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/l4stat/l4stat/internal/smallfile"
 )
 
 // conntrack is how full the table is in which netfilter tracks connections. A
@@ -35,46 +37,85 @@ var conntrackFigures = []figure[procfs.ConntrackStatEntry]{
 	counterFigure("insert_failed", statConntrack+" insert_failed", "packets", func(s *procfs.ConntrackStatEntry) uint64 { return s.InsertFailed }),
 }
 
+// readConntrack reads the number of entries and the limit, which are sysctls, and
+// the statistics, which have the number of entries too.
 func readConntrack(_ context.Context, root string) ([]Row, error) {
+	stat, perProcessor, statErr := readConntrackStat(root)
 	entries, err := readNumber(root, "nf_conntrack_count")
-	if absent(err) {
-		return nil, nil
-	}
 	most, maxErr := readNumber(root, "nf_conntrack_max")
+	hidden := absent(err) && absent(maxErr)
+	if hidden {
+		err, maxErr = nil, nil
+		entries = int64(stat.Entries)
+	}
 	if err := errors.Join(err, maxErr); err != nil {
 		return nil, err
 	}
-	row := Row{Values: []Value{{&conntrackTable[0], entries}, {&conntrackTable[1], most}}}
-	if most > 0 { // 0 is no limit
-		row.Values = append(row.Values, Value{&conntrackTable[2], float64(entries) * 100 / float64(most)})
-	}
 
-	all, err := mounted(root)
-	if err != nil {
-		return []Row{row}, err
+	var row Row
+	var gone Missing
+	if !hidden || perProcessor {
+		row.Values = append(row.Values, Value{&conntrackTable[0], entries})
 	}
-	processors, err := all.ConntrackStat()
+	switch {
+	case !hidden:
+		row.Values = append(row.Values, Value{&conntrackTable[1], most})
+		if most > 0 { // 0 is no limit
+			row.Values = append(row.Values, Value{&conntrackTable[2], float64(entries) * 100 / float64(most)})
+		}
+	case perProcessor:
+		gone = append(gone, &missingError{[]string{"max", "used_percent"}, root, netfilterPath(root, "nf_conntrack_max")})
+	case !shows(root, "sys/net"):
+		gone = append(gone, &missingError{[]string{"all"}, root, netfilterPath(root, "nf_conntrack_count")})
+	}
+	if perProcessor {
+		row.Values = append(row.Values, valuesOf(conntrackFigures, &stat)...)
+	}
+	if len(row.Values) == 0 { // the kernel does not track, or nothing tells
+		return nil, gone.with(statErr)
+	}
+	return []Row{row}, gone.with(statErr)
+}
+
+// readConntrackStat adds up what the processors counted, but for the number of
+// entries, which each has of them all. ok is false where there is nothing to read:
+// the kernel does not track, or is without CONFIG_NF_CONNTRACK_PROCFS.
+func readConntrackStat(root string) (total procfs.ConntrackStatEntry, ok bool, err error) {
+	all, err := selfFS(root)
+	if err != nil {
+		return total, false, err
+	}
+	processors, err := parse(root, "net/stat/nf_conntrack", all.ConntrackStat)
 	if absent(err) {
-		return []Row{row}, nil // the kernel is without CONFIG_NF_CONNTRACK_PROCFS
+		return total, false, nil
 	}
 	if err != nil {
-		return []Row{row}, fmt.Errorf("read net/stat/nf_conntrack: %w", err)
+		return total, false, err
 	}
-	var total procfs.ConntrackStatEntry
 	for _, p := range processors {
+		total.Entries = p.Entries
 		total.Drop += p.Drop
 		total.EarlyDrop += p.EarlyDrop
 		total.InsertFailed += p.InsertFailed
 	}
-	row.Values = append(row.Values, valuesOf(conntrackFigures, &total)...)
-	return []Row{row}, nil
+	return total, len(processors) > 0, nil
+}
+
+// shows reports whether the procfs at root has a folder.
+func shows(root, folder string) bool {
+	info, err := os.Stat(filepath.Join(root, folder))
+	return err == nil && info.IsDir()
+}
+
+func netfilterPath(root, name string) string {
+	return filepath.Join(root, "sys", "net", "netfilter", name)
 }
 
 // readNumber reads a file of /proc/sys/net/netfilter, which are of the network
 // namespace that the reader is in.
 func readNumber(root, name string) (int64, error) {
-	path := filepath.Join(root, "sys", "net", "netfilter", name)
-	text, err := os.ReadFile(path)
+	path := netfilterPath(root, name)
+	text, err := smallfile.Read(path, maxFile)
 	if err != nil {
 		return 0, err
 	}

@@ -6,7 +6,10 @@
 // few small files, whatever the number of sockets.
 package counters
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Set is the figures that belong together: one measurement.
 type Set struct {
@@ -54,8 +57,28 @@ func (r *Row) Int(key string) (n int64, ok bool) {
 
 // Read reads the set now, from procfs as mounted at root. There are no rows where
 // the kernel does without what the set is about, as conntrack. An error may come
-// with rows that could be read.
+// with rows that could be read. It is a [Missing] if all that is wrong is that the
+// mount does not show some files.
 func (s *Set) Read(ctx context.Context, root string) ([]Row, error) { return s.read(ctx, root) }
+
+// Missing is the error of a read that left out figures because procfs does not
+// show their files, which stays so: each says which figures, which file, and why.
+type Missing []error
+
+func (m Missing) Error() string   { return errors.Join(m...).Error() }
+func (m Missing) Unwrap() []error { return m }
+
+// with returns the error of a read that has errs besides.
+func (m Missing) with(errs ...error) error {
+	switch err := errors.Join(errs...); {
+	case len(m) == 0:
+		return err
+	case err == nil:
+		return m
+	default:
+		return errors.Join(err, m)
+	}
+}
 
 // Sets gives the sets that this system has, in the order of their metrics.
 func Sets() []*Set { return sets }

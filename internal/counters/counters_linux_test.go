@@ -67,7 +67,7 @@ func TestReadFiles(t *testing.T) {
 }
 
 // TestReadFewerFiles has kernels that are without something: that is not an error.
-// What is there and cannot be understood is one, and does not keep the rest from
+// What procfs hides, and what is there and cannot be understood, is one, and does not keep the rest from
 // being read.
 func TestReadFewerFiles(t *testing.T) {
 	remove := func(names ...string) func(t *testing.T, root string) {
@@ -103,23 +103,30 @@ func TestReadFewerFiles(t *testing.T) {
 		errors []string // what the lines of errors begin with
 	}{
 		{"nothing missing", remove(), `^$`, nil},
-		{"no netstat", remove("net/netstat"), `^tcp (listen|syncookies|tcp)_`, nil},
-		{"no sockstat", remove("net/sockstat"), `^tcp (orphan|tw|mem) `, nil},
-		{"no snmp", remove("net/snmp"), `^(tcp ([^lstom]|syn$|out)\w+ |udp 4)`, []string{"udp: read net/snmp: "}},
+		{"no netstat", remove("net/netstat"), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: listen_overflows, listen_drops, "}},
+		{"no sockstat", remove("net/sockstat"), `^tcp (orphan|tw|mem) `, []string{"tcp: orphan, tw, mem: left out, because ROOT/self/net/sockstat is not there: ROOT is not a procfs; "}},
+		{"no snmp", remove("net/snmp"), `^(tcp ([^lstom]|syn$|out)\w+ |udp 4)`, []string{"tcp: active_opens, passive_opens, ", "udp: read ROOT/self/net/snmp: "}},
 		{"none of TCP's", remove("net/snmp", "net/netstat", "net/sockstat"), `^(tcp|udp 4)`,
-			[]string{"tcp: read net/snmp: ", "read net/netstat: ", "read net/sockstat: ", "udp: read net/snmp: "}},
+			[]string{"tcp: read ROOT/self/net/snmp: ", "read ROOT/self/net/netstat: ", "read ROOT/self/net/sockstat: ", "udp: read ROOT/self/net/snmp: "}},
 		{"no IPv6", remove("net/snmp6"), `^udp 6`, nil},
 		{"an older kernel", replace("net/netstat", `TCPAbortOnMemory`, "TCPAbortOnOther"), `^tcp tcp_abort_on_memory`, nil},
 		{"no conntrack", remove("sys/net/netfilter", "net/stat"), `^conntrack`, nil},
 		{"no CONFIG_NF_CONNTRACK_PROCFS", remove("net/stat"), `^conntrack (drop|early_drop|insert_failed) `, nil},
 		{"no limit of conntrack", replace("sys/net/netfilter/nf_conntrack_max", `160`, "0"), `^conntrack (max|used_percent) `, nil},
-		{"netstat is cut off", replace("net/netstat", `(?s)\d+\nIpExt.*`, ""), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read net/netstat: TcpExt: has "}},
-		{"netstat has a word", replace("net/netstat", `TcpExt: \d+`, "TcpExt: many"), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read net/netstat: TcpExt: SyncookiesSent: "}},
-		{"netstat is another", replace("net/netstat", `(?s).*`, ""), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read net/netstat: there is no line TcpExt:"}},
+		{"netstat is cut off", replace("net/netstat", `(?s)\d+\nIpExt.*`, ""), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read ROOT/self/net/netstat: TcpExt: has "}},
+		{"netstat has a word", replace("net/netstat", `TcpExt: \d+`, "TcpExt: many"), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read ROOT/self/net/netstat: TcpExt: \"SyncookiesSent\": "}},
+		{"netstat is another", replace("net/netstat", `(?s).*`, ""), `^tcp (listen|syncookies|tcp)_`, []string{"tcp: read ROOT/self/net/netstat: there is no line TcpExt:"}},
 		{"conntrack has a word", replace("sys/net/netfilter/nf_conntrack_count", `42`, "many"), `^conntrack`, []string{"conntrack: read ROOT/sys/net/netfilter/nf_conntrack_count: "}},
-		{"no table of interfaces", remove("net/dev"), `^interface`, []string{"interface: read net/dev: "}},
+		{"conntrack's sysctls are hidden", remove("sys"), `^conntrack (entries|max|used_percent) `,
+			[]string{"conntrack: max, used_percent: left out, because ROOT/sys/net/netfilter/nf_conntrack_max is not there: "}},
+		{"all of conntrack is hidden", remove("sys", "net/stat"), `^conntrack`,
+			[]string{"conntrack: all: left out, because ROOT/sys/net/netfilter/nf_conntrack_count is not there: "}},
+		{"a short line of interfaces", replace("net/dev", `(?m)(lo: +\d+).*$`, "$1"), `^interface`, []string{"interface: read ROOT/self/net/dev: not in the expected form: "}},
+		{"no colon in interfaces", replace("net/dev", `lo:`, "lo"), `^interface`, []string{"interface: read ROOT/self/net/dev: "}},
+		{"snmp has no number", replace("net/snmp", `(?m)^Tcp: \d.*$`, "Tcp: nan -1"), `^(tcp ([^lstom]|syn$|out)\w+ |udp 4)`, []string{"tcp: read ROOT/self/net/snmp: ", "udp: read ROOT/self/net/snmp: "}},
+		{"no table of interfaces", remove("net/dev"), `^interface`, []string{"interface: read ROOT/self/net/dev: "}},
 		{"another process namespace", remove("self"), `^(tcp|udp|interface|conntrack (drop|early_drop|insert_failed)) `,
-			[]string{"tcp: find this process in procfs: ", "udp: find this process in procfs: ", "interface: find this process in procfs: "}},
+			[]string{"tcp: find this process in procfs: ", "udp: find this process in procfs: ", "conntrack: find this process in procfs: ", "interface: find this process in procfs: "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,6 +144,7 @@ func TestReadFewerFiles(t *testing.T) {
 				case !strings.Contains(line, " = "):
 					errs = append(errs, line)
 				case tt.name == "no limit of conntrack" && line == "conntrack max = 0\n":
+				case tt.name == "conntrack's sysctls are hidden" && strings.HasPrefix(line, "conntrack entries = "): // as net/stat has it
 				default:
 					got = append(got, line)
 				}

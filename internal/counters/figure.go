@@ -1,5 +1,7 @@
 package counters
 
+import "math"
+
 // figure is a field and where it is among what S holds; ok is false where the
 // system does not have it.
 type figure[S any] struct {
@@ -29,5 +31,5 @@ func valuesOf[S any](figures []figure[S], from *S) []Value {
 
 // alwaysFigure makes a figure of one that is always there.
 func alwaysFigure[S any](f Field, get func(*S) uint64) figure[S] {
-	return figure[S]{f, func(s *S) (int64, bool) { return int64(get(s)), true }}
+	return figure[S]{f, func(s *S) (int64, bool) { return int64(min(get(s), math.MaxInt64)), true }}
 }

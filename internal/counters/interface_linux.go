@@ -2,7 +2,6 @@ package counters
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -31,13 +30,13 @@ var interfaceFigures = []figure[procfs.NetDevLine]{
 }
 
 func readInterfaces(_ context.Context, root string) ([]Row, error) {
-	proc, err := self(root)
+	all, err := selfFS(root)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := proc.NetDev()
+	lines, err := parse(root, "net/dev", all.NetDev)
 	if err != nil {
-		return nil, fmt.Errorf("read net/dev: %w", err)
+		return nil, err
 	}
 	var rows []Row
 	for _, name := range slices.Sorted(maps.Keys(lines)) {

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // interfaces is what went through each network interface, a row each, with the
@@ -46,7 +48,7 @@ func readInterfaces(context.Context, string) ([]Row, error) {
 			continue
 		}
 		name := windows.UTF16ToString(all[i].Alias[:])
-		rows = append(rows, Row{Tags: []string{name}, Values: valuesOf(interfaceFigures, &all[i])})
+		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Values: valuesOf(interfaceFigures, &all[i])})
 	}
 	return rows, nil
 }

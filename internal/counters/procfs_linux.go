@@ -4,8 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/guard"
 )
 
 // snmpFigure makes a figure of one that procfs has as a float64, nil where the
@@ -13,7 +21,7 @@ import (
 func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
 	return figure[S]{f, func(s *S) (int64, bool) {
 		x := get(s)
-		if x == nil {
+		if x == nil || !(*x >= 0 && *x < math.MaxInt64) {
 			return 0, false
 		}
 		return int64(*x), true
@@ -26,7 +34,7 @@ func counterFigure[S any](key, source, unit string, get func(*S) uint64) figure[
 	return alwaysFigure(Field{key, source, unit, true}, get)
 }
 
-// mounted gives procfs at root.
+// mounted returns procfs at root.
 func mounted(root string) (procfs.FS, error) {
 	all, err := procfs.NewFS(root)
 	if err != nil {
@@ -35,7 +43,7 @@ func mounted(root string) (procfs.FS, error) {
 	return all, nil
 }
 
-// self gives this process in procfs, since /proc/PID/net is of a process's
+// self returns this process in procfs, since /proc/PID/net is of a process's
 // network namespace.
 func self(root string) (procfs.Proc, error) {
 	all, err := mounted(root)
@@ -44,11 +52,87 @@ func self(root string) (procfs.Proc, error) {
 	}
 	proc, err := all.Self()
 	if err != nil {
-		return proc, fmt.Errorf("find this process in procfs: %w", err)
+		return proc, fmt.Errorf("find this process in procfs: %w; name the procfs of this process in HOST_PROC", err)
 	}
 	return proc, nil
+}
+
+// selfFS returns the folder of this process, which has net as procfs itself has it.
+// procfs itself may lack it: it is then mounted with subset=pid.
+func selfFS(root string) (procfs.FS, error) {
+	proc, err := self(root)
+	if err != nil {
+		return procfs.FS{}, err
+	}
+	return procfs.NewFS(filepath.Join(root, strconv.Itoa(proc.PID)))
+}
+
+// parse reads a file of this process, such as net/dev, by a parser of procfs. An
+// error names the file.
+func parse[T any](root, name string, read func() (T, error)) (T, error) {
+	v, err := guard.Parse(read)
+	if err != nil {
+		var inner *fs.PathError // has the name once more
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		err = fmt.Errorf("read %s: %w", selfPath(root, name), err)
+	}
+	return v, err
+}
+
+// selfPath returns the path of a file of this process.
+func selfPath(root, name string) string { return filepath.Join(root, "self", name) }
+
+// NetSockstat reads /proc/net/sockstat, or sockstat6, by the namespace of this
+// process. A kernel without IPv6 has no sockstat6, which is fs.ErrNotExist.
+func NetSockstat(root string, ipv6 bool) (*procfs.NetSockstat, error) {
+	all, err := selfFS(root)
+	if err != nil {
+		return nil, err
+	}
+	if ipv6 {
+		return parse(root, "net/sockstat6", all.NetSockstat6)
+	}
+	return parse(root, "net/sockstat", all.NetSockstat)
 }
 
 // absent reports whether a file is not there, as the kernel does without what it
 // is about.
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// missingError says which figures are left out, though the kernel has them,
+// because procfs does not show their file.
+type missingError struct {
+	keys       []string
+	root, path string
+}
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("%s: left out, because %s is not there: %s", strings.Join(e.keys, ", "), e.path, whyMissing(e.root))
+}
+
+// keysOf returns the keys of the fields that a file has, such as net/snmp.
+func keysOf(fields []Field, file string) []string {
+	var keys []string
+	for _, f := range fields {
+		if strings.HasPrefix(f.Source, "/proc/"+file+" ") {
+			keys = append(keys, f.Key)
+		}
+	}
+	return keys
+}
+
+// whyMissing says what may be wrong with the procfs at root, and what helps.
+func whyMissing(root string) string {
+	var info unix.Statfs_t
+	_, err := os.Stat(filepath.Join(root, "sys"))
+	switch {
+	case unix.Statfs(root, &info) == nil && int64(info.Type) != unix.PROC_SUPER_MAGIC:
+		return root + " is not a procfs; name one in HOST_PROC"
+	case absent(err):
+		return root + " shows processes alone (subset=pid); mount a procfs without that option and name it in HOST_PROC"
+	default:
+		return "something hides it, or this kernel is without it"
+	}
+}

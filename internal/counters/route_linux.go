@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,7 +66,8 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 		{"6", unix.AF_INET6, []string{"2001:db8::1", "4000::1", "8000::1"}},
 	} {
 		if v.family == unix.AF_INET6 {
-			if _, err := os.Stat(filepath.Join(root, "net", "if_inet6")); absent(err) {
+			// A procfs that does not show the namespace does not tell.
+			if _, err := os.Stat(selfPath(root, "net/if_inet6")); absent(err) && shows(root, "self/net") {
 				continue
 			}
 		}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/l4stat/l4stat/internal/smallfile"
 )
 
 // tcp is what TCP did, over both IP versions, which the kernel counts together.
@@ -78,8 +78,7 @@ func tcpSockstat(key, unit string, get func(*procfs.NetSockstatProtocol) *int) f
 	}}
 }
 
-// readTCP reads three files. A kernel may be without one of them, not without
-// all.
+// readTCP reads three files, of which one or two may be hidden.
 func readTCP(_ context.Context, root string) ([]Row, error) {
 	proc, err := self(root)
 	if err != nil {
@@ -87,38 +86,40 @@ func readTCP(_ context.Context, root string) ([]Row, error) {
 	}
 	var f tcpFiles
 	var snmpErr, extErr, sockstatErr error
-	f.snmp, snmpErr = proc.Snmp()
+	f.snmp, snmpErr = parse(root, "net/snmp", proc.Snmp)
 	f.ext, extErr = readTCPExt(root)
 	f.sockstat, sockstatErr = readSockstatTCP(root)
 
-	var errs, missing []error
+	var errs []error
+	var gone Missing
 	for _, file := range []struct {
 		name string
 		err  error
 	}{{"net/snmp", snmpErr}, {"net/netstat", extErr}, {"net/sockstat", sockstatErr}} {
-		if file.err == nil {
-			continue
-		}
-		err := fmt.Errorf("read %s: %w", file.name, file.err)
 		if absent(file.err) {
-			missing = append(missing, err)
-		} else {
-			errs = append(errs, err)
+			gone = append(gone, &missingError{keysOf(fieldsOf(tcpFigures), file.name), root, selfPath(root, file.name)})
+		} else if file.err != nil {
+			errs = append(errs, file.err)
 		}
 	}
 	row := Row{Values: valuesOf(tcpFigures, &f)}
 	if len(row.Values) == 0 {
-		return nil, errors.Join(append(errs, missing...)...)
+		return nil, errors.Join(snmpErr, extErr, sockstatErr)
 	}
-	return []Row{row}, errors.Join(errs...)
+	return []Row{row}, gone.with(errs...)
 }
 
+// maxFile is more than any file has that is read here.
+const maxFile = 1 << 20
+
 func readTCPExt(root string) (map[string]int64, error) {
-	text, err := os.ReadFile(filepath.Join(root, "net", "netstat"))
-	if err != nil {
-		return nil, err
-	}
-	return parseTCPExt(string(text))
+	return parse(root, "net/netstat", func() (map[string]int64, error) {
+		text, err := smallfile.Read(selfPath(root, "net/netstat"), maxFile)
+		if err != nil {
+			return nil, err
+		}
+		return parseTCPExt(string(text))
+	})
 }
 
 // parseTCPExt gives what the line TcpExt of /proc/net/netstat has, by name.
@@ -138,7 +139,7 @@ func parseTCPExt(text string) (map[string]int64, error) {
 		for k := 1; k < len(names); k++ {
 			n, err := strconv.ParseInt(values[k], 10, 64)
 			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", title, names[k], err)
+				return nil, fmt.Errorf("%s %q: %w", title, names[k], err)
 			}
 			ext[names[k]] = n
 		}
@@ -149,11 +150,7 @@ func parseTCPExt(text string) (map[string]int64, error) {
 
 // readSockstatTCP gives the line TCP of sockstat, which is of both IP versions.
 func readSockstatTCP(root string) (tcp procfs.NetSockstatProtocol, err error) {
-	all, err := mounted(root)
-	if err != nil {
-		return tcp, err
-	}
-	stat, err := all.NetSockstat()
+	stat, err := NetSockstat(root, false)
 	if err != nil {
 		return tcp, err
 	}

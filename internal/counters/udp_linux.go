@@ -3,7 +3,6 @@ package counters
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/prometheus/procfs"
 )
@@ -35,14 +34,8 @@ func readUDP(_ context.Context, root string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	snmp, err := proc.Snmp()
-	if err != nil {
-		err = fmt.Errorf("read net/snmp: %w", err)
-	}
-	snmp6, err6 := proc.Snmp6() // empty where the kernel has no IPv6
-	if err6 != nil {
-		err6 = fmt.Errorf("read net/snmp6: %w", err6)
-	}
+	snmp, err := parse(root, "net/snmp", proc.Snmp)
+	snmp6, err6 := parse(root, "net/snmp6", proc.Snmp6) // empty where the kernel has no IPv6
 	var rows []Row
 	for _, v := range []struct {
 		tag string

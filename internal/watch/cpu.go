@@ -1,12 +1,5 @@
 package watch
 
-import (
-	"fmt"
-	"time"
-
-	"github.com/shirou/gopsutil/v3/cpu"
-)
-
 func newCPU() Group {
 	const stat = "/proc/stat cpu "
 	return Group{Name: "cpu", About: "time of all processors, in percent", Blocks: []*Block{
@@ -18,17 +11,4 @@ func newCPU() Group {
 			{Name: "stl", Meaning: "taken by the hypervisor for others", Source: stat + "steal", kind: share, unit: percent},
 		}},
 	}}
-}
-
-func readCPU(r *reading) ([]float64, time.Time, error) {
-	at := time.Now()
-	times, err := cpu.TimesWithContext(r.ctx, false)
-	if err == nil && len(times) == 0 {
-		err = errSystem
-	}
-	if err != nil {
-		return nil, at, fmt.Errorf("processor times: %w", err)
-	}
-	t := times[0]
-	return []float64{t.User + t.Nice + t.Irq + t.Softirq, t.System, t.Idle, t.Iowait, t.Steal}, at, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -224,8 +225,13 @@ func fromCounters(set string, keys ...string) func(*reading) ([]float64, time.Ti
 	return func(r *reading) ([]float64, time.Time, error) {
 		rows, at, err := r.counters(set)
 		values := unknowns(len(keys))
+		known := true
 		for i, key := range keys {
 			values[i] = total(rows, key)
+			known = known && !math.IsNaN(values[i])
+		}
+		if _, others := err.(counters.Missing); others && known {
+			err = nil
 		}
 		return values, at, err
 	}

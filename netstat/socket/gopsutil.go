@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"github.com/shirou/gopsutil/v3/net"
+
+	"github.com/l4stat/l4stat/internal/guard"
 )
 
 // gopsutil reads what github.com/shirou/gopsutil/v3 finds: the system's tables
@@ -23,7 +25,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 		return err // rather than after all that work
 	}
 	// "inet" leaves out Unix sockets, which "all" would mix in.
-	conns, err := net.ConnectionsWithContext(ctx, "inet")
+	conns, err := guard.Parse(func() ([]net.ConnectionStat, error) { return net.ConnectionsWithContext(ctx, "inet") })
 	if err != nil {
 		return fmt.Errorf("list sockets with gopsutil: %w", err)
 	}

@@ -34,7 +34,7 @@ func (p *procfs) Each(ctx context.Context, q Query, fn func(*Socket) error) erro
 // each reads one table. A kernel without IPv6 has no files for it, which is no
 // error: it has no such sockets either.
 func (p *procfs) each(ctx context.Context, t Table, _ Query, fn func(*Socket) error) error {
-	dir := filepath.Join(p.root, "net")
+	dir := netDir(p.root)
 	f, err := os.Open(filepath.Join(dir, t.String()))
 	if err != nil {
 		if _, dirErr := os.Stat(dir); t.IPv6() && errors.Is(err, fs.ErrNotExist) && dirErr == nil {
@@ -55,6 +55,16 @@ func (p *procfs) each(ctx context.Context, t Table, _ Query, fn func(*Socket) er
 		return fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	return nil
+}
+
+// netDir returns where the tables are: net, or where procfs is mounted with
+// subset=pid, which lacks that, the net of this process, which is the same.
+func netDir(root string) string {
+	dir := filepath.Join(root, "net")
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return filepath.Join(root, "self", "net")
+	}
+	return dir
 }
 
 // seen tells the rows that the kernel repeats. It hands out a table a page at a
