@@ -3,12 +3,14 @@ package netstat
 import (
 	"container/heap"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/connstat"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -94,12 +96,13 @@ type connection struct {
 type connectionGroup struct {
 	tags                             []Tag
 	n, in, out, retrans, retransSegs uint64
-	rtts                             *hdrhistogram.Histogram
+	rtts                             *hdrhistogram.Histogram // nil: none yet
 	rttSum, rttMin, rttMax           uint64
 }
 
 // The round-trip times that a histogram tells apart, in microseconds: to two
-// digits, up to ten minutes. It takes some 25 KB.
+// digits, up to ten minutes. It takes some 25 KB, which groups without connections
+// do not need.
 const (
 	maxRTT    = 600_000_000
 	rttDigits = 2
@@ -118,17 +121,35 @@ func newConnections(c *Config) *connections {
 
 // addGroup makes the summary of a group.
 func (cs *connections) addGroup(g group, c *Config) *connectionGroup {
-	texts := make([]string, len(g.entries))
-	for i, e := range g.entries {
-		texts[i] = e.String()
-	}
-	own := map[string]string{tagAddrPort: strings.Join(texts, ",")}
+	own := map[string]string{tagAddrPort: listOf(g.entries)}
 	if g.side == RemoteSide {
 		own[tagSide] = RemoteSide
 	}
-	added := &connectionGroup{tags: mergeTags(own, g.tags, c.Tags), rtts: hdrhistogram.New(1, maxRTT, rttDigits)}
+	added := &connectionGroup{tags: mergeTags(own, g.tags, c.Tags)}
 	cs.groups = append(cs.groups, added)
 	return added
+}
+
+// maxEntryList bounds the tag addr_port of a summary, in bytes. InfluxDB refuses a
+// series whose tags have 64 KB.
+const maxEntryList = 256
+
+// listOf names entries with commas between, as many as fit, and then how many more
+// there are. Two groups of a side whose lists are cut to the same text would be one
+// series; but the later one never matches the entries named there, which is warned of.
+func listOf(entries []addrports.Entry) string {
+	var list strings.Builder
+	for i, e := range entries {
+		if i > 0 && list.Len()+1+len(e.String()) > maxEntryList {
+			fmt.Fprintf(&list, ",+%d", len(entries)-i)
+			break
+		}
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString(e.String())
+	}
+	return list.String()
 }
 
 func (cs *connections) reset() {
@@ -136,7 +157,9 @@ func (cs *connections) reset() {
 		return
 	}
 	for _, g := range cs.groups {
-		g.rtts.Reset()
+		if g.rtts != nil {
+			g.rtts.Reset()
+		}
 		*g = connectionGroup{tags: g.tags, rtts: g.rtts}
 	}
 	cs.spare = append(cs.spare, cs.worst...)
@@ -190,6 +213,9 @@ func (g *connectionGroup) add(s *socket.Socket, retrans uint64) {
 	rtt, ok := rtt.Number(s)
 	if !ok {
 		return // before the first sample
+	}
+	if g.rtts == nil {
+		g.rtts = hdrhistogram.New(1, maxRTT, rttDigits)
 	}
 	if g.rtts.TotalCount() == 0 || rtt < g.rttMin {
 		g.rttMin = rtt
@@ -269,7 +295,8 @@ func (g *connectionGroup) metric(r *report) Metric {
 	add("outbytes", g.out)
 	add("retransbytes", g.retrans)
 	add("retranssegs", g.retransSegs)
-	if n := g.rtts.TotalCount(); n > 0 {
+	if g.rtts != nil && g.rtts.TotalCount() > 0 {
+		n := g.rtts.TotalCount()
 		add("rtt_min", g.rttMin)
 		m.Fields = append(m.Fields, Field{Key: "rtt_mean", Value: Float(float64(g.rttSum) / float64(n))})
 		add("rtt_p50", g.quantile(50))

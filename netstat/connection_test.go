@@ -180,6 +180,27 @@ func TestConnectionSummaries(t *testing.T) {
 }
 
 // TestConnectionAllocations shows that a connection costs no allocation.
+// TestConnectionSummaryTag has a group of more entries than a tag takes: a series
+// with tags of 64 KB is refused.
+func TestConnectionSummaryTag(t *testing.T) {
+	var ports []string
+	for i := range 4000 {
+		ports = append(ports, fmt.Sprint(10000+i))
+	}
+	metrics := collect(t, netstat.Config{Include: []string{"connection"}, Groups: []netstat.Group{{Ports: ports}, {Ports: ports[:42], Side: netstat.RemoteSide}}})
+	summaries := byName(metrics, "netstat_connection_summary")
+	if len(summaries) != 2 {
+		t.Fatalf("%d summaries, want 2", len(summaries))
+	}
+	fit := strings.Join(ports[:42], ",") // 251 bytes
+	if got := summaries[0].Tag("addr_port"); got != fit+",+3958" {
+		t.Errorf("addr_port is %q, want %q and how many more", got, fit)
+	}
+	if got := summaries[1].Tag("addr_port"); got != fit {
+		t.Errorf("addr_port is %q, want %q", got, fit)
+	}
+}
+
 func TestConnectionAllocations(t *testing.T) {
 	if !slices.Contains(netstat.Included(), "connection") {
 		t.Skip("connections are for Linux")

@@ -162,17 +162,19 @@ type crowd struct {
 	some   func(i int) int
 	order  func(peers int, yield func(i int))
 	passes int
+	inode  uint64
 }
 
 func (c *crowd) Close() error { return nil }
 
 func (c *crowd) Each(_ context.Context, _ socket.Query, fn func(*socket.Socket) error) error {
-	c.passes++
+	c.passes, c.inode = c.passes+1, 0
 	var err error
 	s := socket.Socket{Protocol: socket.TCP, State: socket.StateEstablished, Local: netip.MustParseAddrPort("10.0.0.1:80")}
 	c.order(c.peers, func(i int) {
 		for range c.some(i) {
-			s.Inode, s.Remote = uint64(1+i), crowdPeer(i)
+			c.inode++
+			s.Inode, s.Remote = c.inode, crowdPeer(i)
 			if err == nil {
 				err = fn(&s)
 			}
@@ -252,11 +254,11 @@ func TestRowLimitExact(t *testing.T) {
 		crowd  crowd
 		passes int
 	}{
-		{"in one pass", crowd{60_000, largeFirst(60_000), shuffled, 0}, 1},
-		{"ascending", crowd{200_000, largeFirst(200_000), ascending, 0}, 2},
-		{"descending", crowd{200_000, largeFirst(200_000), descending, 0}, 2},
-		{"shuffled", crowd{200_000, largeFirst(200_000), shuffled, 0}, 2},
-		{"interleaved", crowd{200_000, one, interleaved(20, 40), 0}, 2},
+		{"in one pass", crowd{peers: 60_000, some: largeFirst(60_000), order: shuffled}, 1},
+		{"ascending", crowd{peers: 200_000, some: largeFirst(200_000), order: ascending}, 2},
+		{"descending", crowd{peers: 200_000, some: largeFirst(200_000), order: descending}, 2},
+		{"shuffled", crowd{peers: 200_000, some: largeFirst(200_000), order: shuffled}, 2},
+		{"interleaved", crowd{peers: 200_000, some: one, order: interleaved(20, 40)}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -309,24 +311,30 @@ func heap() int64 {
 // TestRowMemory has crowds take little memory and leave none. Not parallel: it
 // measures the memory of the process.
 func TestRowMemory(t *testing.T) {
-	const some = 60_000
-	src := &crowd{peers: 10, some: func(int) int { return 1 }, order: ascending}
+	sockets := 1
+	src := &crowd{peers: 10, some: func(int) int { return sockets }, order: ascending}
 	c := newCrowdCollector(t, src, 0, true)
 	gather(t, c)
 	before := heap()
 	high := int64(0)
-	for _, peers := range []int{some, 10 * some} {
-		src.peers = peers
+	for _, tt := range []struct {
+		peers, sockets int
+		most           int64 // bytes for an address
+	}{
+		// 88 bytes for a row, 40 for the index, and a quarter more while they
+		// grow; the rows that are reported.
+		{60_000, 1, 200}, {600_000, 1, 200},
+		{60_000, 2, 400}, // 144 for candidates
+	} {
+		src.peers, sockets = tt.peers, tt.sockets
 		rows := len(gather(t, c))
 		high = heap() - before
-		t.Logf("%d addresses: %d rows, %d bytes", peers, rows, high)
+		t.Logf("%d addresses of %d sockets: %d rows, %d bytes", tt.peers, sockets, rows, high)
 		if rows != 2+1000+1 {
-			t.Errorf("%d addresses make %d rows, want 1,003", peers, rows)
+			t.Errorf("%d addresses make %d rows, want 1,003", tt.peers, rows)
 		}
-		// 88 bytes for a row, 40 for the index, and a quarter more while they grow;
-		// the rows that are reported.
-		if most := int64(200 * 1 << 16); high > most {
-			t.Errorf("%d addresses take %d bytes, more than %d", peers, high, most)
+		if most := tt.most * 1 << 16; high > most {
+			t.Errorf("%d addresses take %d bytes, more than %d", tt.peers, high, most)
 		}
 	}
 	src.peers = 10
