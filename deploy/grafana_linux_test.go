@@ -55,6 +55,7 @@ func sockets() fixed {
 	add(socket.TCP, socket.StateListen, "0.0.0.0:80", "0.0.0.0:0")
 	add(socket.TCP, socket.StateListen, "[2001:db8::1]:443", "[::]:0")
 	add(socket.TCP, socket.StateListen, "[::1]:8080", "[::]:0")
+	add(socket.TCP, socket.StateEstablished, "10.0.0.2:8080", "10.0.0.9:50000") // beyond the limit of rows
 	add(socket.UDP, socket.StateClose, "10.0.0.1:53", "0.0.0.0:0")
 	return all
 }
@@ -64,6 +65,7 @@ func sockets() fixed {
 const config = `
 [[inputs.netstat]]
   absent = "zero"
+  row_limit = 2
 
   [[inputs.netstat.addr_ports]]
     ports = ["80", "10.0.0.0/8:53", "[2001:db8::/32]:443", "7000", "9999", "10.0.0.1:9999"]
@@ -235,7 +237,7 @@ func TestDashboardQueries(t *testing.T) {
 		"host":       {"web-1.example", "web-2.example"},
 		"ip_version": {"4", "6"},
 		"service":    {"web/1.0"},
-		"addr_port":  {"10.0.0.0/8:53", "10.0.0.1:8080", "10.0.0.1:9999", "3306", "7000", "80", "9999", "[2001:db8::/32]:443", "[::1]:8080"},
+		"addr_port":  {"10.0.0.0/8:53", "10.0.0.1:8080", "10.0.0.1:9999", "3306", "7000", "80", "9999", "[2001:db8::/32]:443", "[::1]:8080", "other"},
 	}
 	for name, list := range want {
 		if !slices.Equal(values[name], list) {
@@ -290,8 +292,8 @@ func TestDashboardQueries(t *testing.T) {
 	for _, s := range result("Listeners down", "table") {
 		down = append(down, s.Tags["host"]+" "+s.Tags["addr_port"])
 	}
-	// Nobody listens on 7000, which has connections; those to 10.0.0.1:8080 may be
-	// of a listener on 0.0.0.0.
+	// Nobody listens on 7000, which has connections; those to 10.0.0.1:8080, and
+	// the others, may be of a listener on 0.0.0.0.
 	var wantDown []string
 	for _, host := range values["host"] {
 		for _, entry := range []string{"10.0.0.1:9999", "7000", "9999"} {
