@@ -248,9 +248,9 @@ CLOSED, or IDLE as connstat says, Linux does not list.
 
 The fields, in upper or lower case; rxqueue stands for rqueue. Counts are since
 the connection began, of bytes or segments of data. A Linux older than the one in
-parentheses does not keep the field. all leaves out what no Linux keeps, and says
-which other fields it leaves out since sock_diag is refused or there is no
-cgroup v2; a field that is asked for by name is an error then.
+parentheses does not keep the field. all leaves out what no Linux keeps, or not
+the running one, and says which other fields it leaves out since sock_diag is
+refused or there is no cgroup v2; a field asked for by name is an error then.
 
 `)
 	for _, field := range connstat.AllFields {

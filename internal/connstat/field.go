@@ -1,6 +1,7 @@
 package connstat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -157,6 +158,18 @@ func (f *Field) get(r *row) (uint64, bool) {
 		return f.number(r.Socket)
 	}
 	return uint64(r.owner.PID), r.owner.PID != 0
+}
+
+// keptIn reports whether a kernel whose struct tcp_info has that size can have the
+// field. It looks at a connection with something in each member, none of them what
+// a kernel gives for unknown.
+func (f *Field) keptIn(size int) bool {
+	if f.needs&socket.WithTCPInfo == 0 || !f.isNumber() {
+		return true
+	}
+	info := socket.NewTCPInfo(bytes.Repeat([]byte{1}, size))
+	_, ok := f.number(&socket.Socket{State: socket.StateEstablished, Details: &socket.Details{Info: info}})
+	return ok
 }
 
 // Number gives the field of a socket, where it is a number that the kernel's dump

@@ -65,6 +65,10 @@ func NewReporter(o Options, w io.Writer) (*Reporter, error) {
 		return nil, err
 	}
 	r.warnOfAbsent()
+	// Where the size cannot be found out, what the kernel does not keep has no value.
+	if size, err := socket.TCPInfoSize(); err == nil {
+		r.dropUnkept(size)
+	}
 	kind := socket.Auto
 	if r.needsNetlink() {
 		kind = socket.Netlink
@@ -143,6 +147,18 @@ func (r *Reporter) warnOfAbsent() {
 	if r.Filter.States == socket.States(socket.StateClose) && !r.Filter.Bound {
 		r.Warn("the kernel does not list sockets that are IDLE or CLOSED, neither bound nor connected: it cannot tell whether there are any; " +
 			"state=bound has those that are bound")
+	}
+}
+
+// dropUnkept leaves out of all fields those whose members a struct tcp_info of that
+// size does not have, and tells of such a field that was asked for by name.
+func (r *Reporter) dropUnkept(size int) {
+	unkept := func(f Field) bool { return f.Instead == "" && !f.keptIn(size) }
+	if r.All {
+		r.leaveOut(unkept)
+	}
+	if named := slices.DeleteFunc(slices.Clone(r.named()), func(f Field) bool { return !unkept(f) }); len(named) > 0 {
+		r.Warn(fmt.Sprintf("this kernel does not keep %s, which a later Linux does; see l4stat conns --help", summary(named)))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,43 @@ func TestElsewhere(t *testing.T) {
 	r.source = fromGopsutil{{Local: netip.MustParseAddrPort("10.0.0.1:80"), PID: 7}, {Local: netip.MustParseAddrPort("10.0.0.1:81"), PID: 8}}
 	if err := r.Report(context.Background()); err != nil || out.String() != "80,7\n" {
 		t.Errorf("got %q, error %v", out.String(), err)
+	}
+}
+
+// TestOlderKernels has all fields be those that a kernel has, by the size of its
+// struct tcp_info.
+func TestOlderKernels(t *testing.T) {
+	for _, tt := range []struct {
+		size    int // of Linux
+		without string
+	}{
+		{248, ""},                        // 6.7
+		{232, "rwnd"},                    // 5.5
+		{224, "inunordersegs rwnd swnd"}, // 4.19
+		{192, "inunordersegs retransbytes rwnd swnd"}, // 4.10
+		{104, "inbytes insegs inunordersegs outbytes outsegs retransbytes rwnd suna swnd unsent minrtt deliveryrate pacingrate busytime rwndlimited sndbuflimited"}, // 3.10
+	} {
+		r, _ := reporter(t, Options{All: true}, nil)
+		before := names(r.Fields)
+		r.dropUnkept(tt.size)
+		var without []string
+		for _, name := range before {
+			if !slices.Contains(names(r.Fields), name) {
+				without = append(without, name)
+			}
+		}
+		want := strings.Fields(tt.without)
+		slices.Sort(want)
+		slices.Sort(without)
+		if !slices.Equal(without, want) {
+			t.Errorf("tcp_info of %d bytes: all is without %q, want %q", tt.size, without, want)
+		}
+	}
+	var told []string
+	r, _ := reporter(t, Options{Fields: fields(t, "laddr,rwnd,rtt"), Warn: func(s string) { told = append(told, s) }}, nil)
+	r.dropUnkept(232)
+	if len(told) != 1 || !strings.Contains(told[0], "does not keep rwnd,") || fieldNames(r.Fields) != "laddr, rwnd, rtt" {
+		t.Errorf("by name: told %q, fields %s", told, fieldNames(r.Fields))
 	}
 }
 

@@ -137,7 +137,7 @@ func decodeDetails(m []byte, d *Details) error {
 		case diagShutdown:
 			d.Mini = false
 		case diagInfo:
-			d.Info.n = uint16(copy(d.Info.raw[:], value))
+			d.Info = NewTCPInfo(value)
 		case diagCong:
 			copy(d.Congestion[:], value)
 		case diagCgroupID:

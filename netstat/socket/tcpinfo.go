@@ -71,6 +71,14 @@ const (
 	InfoTotalRTOTime  TCPMember = 244         // tcpi_total_rto_time: milliseconds in recovery from time-outs; Linux 6.7
 )
 
+// NewTCPInfo returns the members in raw, a struct tcp_info of any length; see
+// [TCPInfoSize].
+func NewTCPInfo(raw []byte) TCPInfo {
+	var i TCPInfo
+	i.n = uint16(copy(i.raw[:], raw))
+	return i
+}
+
 // Get gives a member; ok is false where the running kernel does not have it, or
 // gave no tcp_info at all, as for a mini-socket. A number that the kernel gives
 // for "not known yet" is given as it is.
