@@ -1,9 +1,15 @@
 package netstat
 
-import "github.com/l4stat/l4stat/netstat/socket"
+import (
+	"slices"
+
+	"github.com/l4stat/l4stat/netstat/socket"
+)
 
 // candidates are the sockets of a row whose owner may be the row's pid: those
-// of the best rank that the row has, the oldest first.
+// of the best rank that the row has, the oldest first. Where there are more than
+// maxCandidates, the last of them are the youngest: where connections are short,
+// the oldest are gone before their owner can be looked for.
 //
 // The kernel does not say when a socket was made. Inode numbers are what there
 // is: it hands them out in ascending order (fs/inode.c, get_next_ino), in
@@ -19,7 +25,10 @@ type candidates struct {
 // maxCandidates bounds how many sockets of a row are tried before its owner
 // counts as unknown: nearly always the first has one, but sockets of the kernel
 // itself (NFS) do not.
-const maxCandidates = 16
+const (
+	maxCandidates = 16
+	youngest      = 4 // of them
+)
 
 // rank orders sockets by how well their owner stands for the row.
 type rank uint8
@@ -55,18 +64,22 @@ func (c *candidates) offer(s *socket.Socket) {
 	if s.Inode == 0 {
 		return
 	}
-	i := int(c.n)
-	if i == maxCandidates {
-		if i--; s.Inode >= c.inodes[i] {
-			return
-		}
-	} else {
+	at, _ := slices.BinarySearch(c.list(), s.Inode)
+	if c.n < maxCandidates {
 		c.n++
+		copy(c.inodes[at+1:c.n], c.inodes[at:])
+		c.inodes[at] = s.Inode
+		return
 	}
-	for ; i > 0 && c.inodes[i-1] > s.Inode; i-- {
-		c.inodes[i] = c.inodes[i-1]
+	// Of 17 the youngest of the old ones or the oldest of the young ones goes.
+	const middle = maxCandidates - youngest
+	if at < middle {
+		copy(c.inodes[at+1:middle], c.inodes[at:])
+		c.inodes[at] = s.Inode
+	} else if at > middle {
+		copy(c.inodes[middle:at-1], c.inodes[middle+1:at])
+		c.inodes[at-1] = s.Inode
 	}
-	c.inodes[i] = s.Inode
 }
 
 // list gives the inodes; it shares the candidates' memory.

@@ -16,14 +16,15 @@ import (
 // Collector gathers metrics as its Config says. Its methods may be called by
 // several goroutines; Gathers take turns.
 type Collector struct {
-	turn    chan struct{} // holds a token, which whoever gathers takes out
-	sockets socket.Source
-	query   socket.Query
-	owners  *owner.Finder // nil: no pid
-	sum     bool          // one netstat row for all IP versions
-	closed  bool
-	tags    [numVersions][]Tag
-	entries []*entryReport // in the order of the groups
+	turn        chan struct{} // holds a token, which whoever gathers takes out
+	sockets     socket.Source
+	query       socket.Query
+	owners      *owner.Finder // nil: no pid
+	warnRefused func(string)  // told once that owners may not be looked for; nil afterwards
+	sum         bool          // one netstat row for all IP versions
+	closed      bool
+	tags        [numVersions][]Tag
+	entries     []*entryReport // in the order of the groups
 
 	included []*counters.Set
 	allTags  map[string]string // of every row
@@ -36,8 +37,7 @@ type Collector struct {
 
 	// Reused from one Gather to the next.
 	rows   []reportRow
-	wanted [][]uint64
-	pids   []int
+	wanted []owner.Row
 	size   struct{ metrics, included, tags, fields int } // of the last report
 }
 
@@ -64,7 +64,7 @@ func New(c Config) (*Collector, error) {
 		warn: c.Warn, warned: map[string]bool{}}
 	col.included, _ = c.included() // parse has reported what is wrong with it
 	if c.PID {
-		col.owners = owner.New(socket.ProcRoot())
+		col.owners, col.warnRefused = owner.New(socket.ProcRoot()), c.Warn
 	}
 	for v := range numVersions {
 		own := map[string]string{tagIPVersion: versionTags[v]}
@@ -192,22 +192,26 @@ func (c *Collector) gatherSockets(ctx context.Context, r *report) error {
 	return err
 }
 
-// findOwners fills c.pids with the owner of each of c.rows, 0 for unknown.
+// findOwners fills c.wanted with c.rows and their owners.
 func (c *Collector) findOwners(ctx context.Context) error {
 	clear(c.wanted)
-	c.wanted, c.pids = c.wanted[:0], c.pids[:0]
+	c.wanted = c.wanted[:0]
 	for _, r := range c.rows {
-		c.wanted = append(c.wanted, r.inodes)
-		c.pids = append(c.pids, 0)
+		c.wanted = append(c.wanted, owner.Row{Inodes: r.inodes, Listener: r.n[tcpListen] > 0})
 	}
 	if c.owners == nil {
 		return nil
 	}
-	err := c.owners.Find(ctx, c.wanted, c.pids)
+	err := c.owners.Find(ctx, c.wanted)
 	for i, r := range c.rows {
 		if r.pid != 0 {
-			c.pids[i] = r.pid
+			c.wanted[i].PID = r.pid
 		}
+	}
+	if c.warnRefused != nil && c.owners.Refused() {
+		c.warnRefused("pid is left out of some rows: other users' processes may not be looked into; " +
+			owner.NeedsPrivilege + ", or set pid = false")
+		c.warnRefused = nil
 	}
 	return err
 }
@@ -235,7 +239,7 @@ func (c *Collector) report(r *report) {
 		}
 	}
 	for i, row := range c.rows {
-		tags := r.add(portMeasurement, row.entry.tags[row.version], &row.n, c.pids[i])
+		tags := r.add(portMeasurement, row.entry.tags[row.version], &row.n, c.wanted[i].PID)
 		if row.address != "" {
 			tags[row.entry.addrPort].Value = row.address
 		}

@@ -21,10 +21,10 @@ func compareOwners(ctx context.Context, s settings, c *crowd) (section, error) {
 	all, err := compare(ctx, []subject{
 		{"cold look-up", func(ctx context.Context) (func() (int, error), error) {
 			return func() (int, error) {
-				found := []int{0}
-				err := owner.New("/proc").Find(ctx, [][]uint64{{inode}}, found)
-				if err == nil && found[0] != pids[len(pids)-1] {
-					err = fmt.Errorf("the owner is process %d, not %d", found[0], pids[len(pids)-1])
+				rows := []owner.Row{{Inodes: []uint64{inode}}}
+				err := owner.New("/proc").Find(ctx, rows)
+				if err == nil && rows[0].PID != pids[len(pids)-1] {
+					err = fmt.Errorf("the owner is process %d, not %d", rows[0].PID, pids[len(pids)-1])
 				}
 				return 0, err
 			}, nil

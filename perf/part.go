@@ -21,6 +21,7 @@ type part struct {
 var parts = []part{
 	{"crowd", measureCrowd},
 	{"conns", measureConns},
+	{"owners", measureOwners},
 	{"growth", measureGrowth},
 	{"stress", measureStress},
 }

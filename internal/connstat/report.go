@@ -52,6 +52,7 @@ type Reporter struct {
 	out     *bufio.Writer
 	line    []byte
 	header  []byte
+	refused bool // Warn was told that processes may not be looked into
 }
 
 // outBuf is how much of a report is written at once.
@@ -259,6 +260,10 @@ func (r *Reporter) Report(ctx context.Context) error {
 		r.out.Reset(r.to) // what was written is the headings of those fields
 		err = r.list(ctx, look)
 	}
+	if look.missed && !r.refused {
+		r.refused = true
+		r.Warn("pid and process are left out of some rows: other users' processes may not be looked into; " + owner.NeedsPrivilege)
+	}
 	return errors.Join(err, r.out.Flush())
 }
 
@@ -328,6 +333,7 @@ type looker struct {
 	holders *owner.Holders
 	cgroups cgroups
 	cgroup  uint64 // the one by number, 0 for none
+	missed  bool   // a connection's holder, which a process that may not be looked into may be
 }
 
 // lookUp finds out beforehand what is not in the kernel's dump, in one walk over
@@ -379,6 +385,7 @@ func (l *looker) up(r *row) bool {
 	r.owner = Owner{PID: r.PID}
 	if l.holders != nil {
 		r.owner = l.holders.Of(r.Inode)
+		l.missed = l.missed || r.Inode != 0 && r.owner.PID == 0 && l.holders.Refused()
 	}
 	if l.filter.PID != 0 && r.owner.PID != l.filter.PID || l.filter.Process != "" && r.owner.PID == 0 {
 		return false

@@ -3,30 +3,51 @@
 //
 // Only procfs knows, and only from the side of the processes: each descriptor
 // of each process is a link, /proc/PID/fd/N -> socket:[inode]. Reading all of
-// them is what makes other tools slow, so a [Finder] remembers who had a
-// socket, which it confirms with one readlink, and looks further only for
-// sockets that it has not met.
+// them is what makes other tools slow: half a second for 100,000 descriptors. So
+// a [Finder] confirms what it knows with one readlink, looks for what is new
+// where new sockets usually are, and reads the rest only as a budget allows.
 package owner
 
 import (
 	"context"
 	"maps"
-	"slices"
+	"runtime"
 )
+
+// Row is a set of sockets, of which one stands for all.
+type Row struct {
+	// Inodes are the sockets, the best first. The owner of the first that has one
+	// is the row's.
+	Inodes []uint64
+	// Listener says that the owner is wanted now, whatever a budget says. There
+	// should be few such rows whose sockets change.
+	Listener bool
+	// PID is set by Find: the owner, 0 if none is known.
+	PID int
+}
 
 // Finder finds owners and remembers them. It is not safe for use by two
 // goroutines at once.
 type Finder struct {
 	root   string
 	owners map[uint64]owner
-	nobody map[uint64]pause // searched for and not found
+	nobody map[uint64]pause // asked for and not found
+	recent []*place         // where sockets were found, the latest first
+
+	budget  budget
+	walk    *walk // under way, nil if none is
+	walked  bool  // once over all there is
+	listed  []int // the processes, when the last walk began
+	vain    pause // of walks for sockets that are new themselves
+	refused bool  // processes may not be looked into
+	missed  bool  // a row of the last Find has no owner
 }
 
 // owner is a descriptor that refers to a socket.
 type owner struct {
-	pid   int
-	start uint64 // when the process started, in clock ticks after boot
-	link  link   // /proc/PID/fd/N
+	process
+	fd   int
+	link link // /proc/PID/fd/N, or /proc/PID/task/TID/fd/N
 }
 
 // pause is for how many calls of Find a socket that nobody has is not searched
@@ -38,49 +59,87 @@ type pause struct{ left, length int }
 
 const maxPause = 64
 
-// New makes a Finder that reads procfs as mounted at root.
-func New(root string) *Finder {
-	return &Finder{root: root, owners: map[uint64]owner{}, nobody: map[uint64]pause{}}
+func (p pause) longer() pause {
+	p.length = min(max(1, 2*p.length), maxPause)
+	p.left = p.length - 1
+	return p
 }
 
-// Find sets pids[i] to the owner of the first socket in wanted[i] that has one,
-// or to 0. A process that ended, or that this one may not look into, owns
-// nothing as far as Find can tell. Of several processes that share a socket,
-// the one that started first is its owner.
+// New makes a Finder that reads procfs as mounted at root.
+func New(root string) *Finder {
+	return &Finder{root: root, owners: map[uint64]owner{}, nobody: map[uint64]pause{}, budget: newBudget()}
+}
+
+// Find sets the PID of each row. A process that ended, or that this one may not
+// look into, owns nothing as far as Find can tell. Of several processes that
+// share a socket, the one that started first is its owner; one that is no
+// ancestor of the others and has the socket at a high descriptor of its own may
+// be overlooked.
 //
-// It costs a readlink for each list while nothing changes. Sockets that are new
-// are looked for among the descriptors of the processes found earlier and of
-// their ancestors, and if those do not have them, in one walk over all the
-// others'. A socket that nobody has is looked for again ever more seldom.
+// While nothing changes it costs a readlink for each row. A socket that is new is
+// looked for in a few dozen descriptors of the processes that had one lately,
+// and of their ancestors. Where that leaves a row without owner, all processes
+// are walked over: those that are new, then the descriptors at either end of each
+// table, since a new socket has the lowest number that is free, then the rest,
+// then the tables that single threads have. The first such walk is made to its
+// end. Later ones cost 2 % of a core over time at the most, and go on at the next
+// call where that is not enough, so that a row may have its owner some calls
+// later; the owner of a listener is found at once, from what would be spent in the
+// next 100 s. A socket that nobody has is looked for ever more seldom.
 //
-// The error is that of reading procfs itself, or of ctx; pids has what was
+// The error is that of reading procfs itself, or of ctx; the rows have what was
 // found all the same.
-func (f *Finder) Find(ctx context.Context, wanted [][]uint64, pids []int) error {
-	var err error
-	if s := f.recall(wanted); s != nil {
-		err = s.run(ctx, wanted)
-		f.forget(wanted)
+func (f *Finder) Find(ctx context.Context, rows []Row) error {
+	f.budget.begin()
+	if f.vain.left > 0 {
+		f.vain.left--
 	}
-	for i, inodes := range wanted {
-		pids[i] = 0
-		for _, inode := range inodes {
-			if o, ok := f.owners[inode]; ok {
-				pids[i] = o.pid
-				break
-			}
+	var err error
+	if s := f.recall(rows); s != nil {
+		err = s.run(ctx)
+		f.forget(rows)
+	} else {
+		f.walk = nil
+	}
+	f.missed = false
+	for i := range rows {
+		_, rows[i].PID = f.answer(&rows[i])
+		if rows[i].PID == 0 && len(rows[i].Inodes) > 0 {
+			f.missed = true
 		}
 	}
 	return err
 }
 
+// Refused reports whether a row of the last Find has no owner, while there are
+// processes that may not be looked into for want of privilege. [NeedsPrivilege]
+// says what to do.
+func (f *Finder) Refused() bool { return f.missed && f.refused && !privileged() }
+
+// answer returns the socket that stands for the row, and its owner; zeros if none
+// of its sockets has one.
+func (f *Finder) answer(r *Row) (inode uint64, pid int) {
+	for _, inode := range r.Inodes {
+		if o, ok := f.owners[inode]; ok {
+			return inode, o.pid
+		}
+	}
+	return 0, 0
+}
+
 // recall confirms what is known, and starts a search if that leaves questions.
-func (f *Finder) recall(wanted [][]uint64) *search {
+func (f *Finder) recall(rows []Row) *search {
 	var s *search
-	for _, inodes := range wanted {
-		for _, inode := range inodes {
+	for _, r := range rows {
+		for _, inode := range r.Inodes {
+			if s != nil {
+				if _, ok := s.missing[inode]; ok {
+					continue
+				}
+			}
 			o, known := f.owners[inode]
-			if known && linkedInode(nil, o.link) == inode {
-				break // the rest of the list does not matter
+			if known && o.link.holds(inode) {
+				break // the rest of the row does not matter
 			}
 			if p, ok := f.nobody[inode]; ok && p.left > 0 {
 				p.left--
@@ -88,20 +147,20 @@ func (f *Finder) recall(wanted [][]uint64) *search {
 				continue
 			}
 			if s == nil {
-				s = newSearch(f)
+				s = &search{Finder: f, rows: rows, missing: map[uint64]bool{}, processes: map[int]process{}}
 			}
 			delete(f.owners, inode)
-			s.missing[inode] = struct{}{}
+			s.missing[inode] = r.Listener
 		}
 	}
 	return s
 }
 
 // forget drops what was not asked for, so that a Finder never grows.
-func (f *Finder) forget(wanted [][]uint64) {
+func (f *Finder) forget(rows []Row) {
 	keep := map[uint64]struct{}{}
-	for _, inodes := range wanted {
-		for _, inode := range inodes {
+	for _, r := range rows {
+		for _, inode := range r.Inodes {
 			keep[inode] = struct{}{}
 		}
 	}
@@ -109,124 +168,107 @@ func (f *Finder) forget(wanted [][]uint64) {
 	maps.DeleteFunc(f.nobody, func(inode uint64, _ pause) bool { _, ok := keep[inode]; return !ok })
 }
 
-// search looks for the owners of sockets among the descriptors of processes,
-// reading each process at most once.
+// search looks for the owners of sockets that are not known, in one call of Find.
 type search struct {
 	*Finder
-	likely  []int // processes that had a wanted socket before
-	read    map[int]struct{}
-	missing map[uint64]struct{}
+	rows      []Row
+	missing   map[uint64]bool // the sockets; whether a listener's row wants it
+	processes map[int]process // whose stat was read
+	began     []uint64        // sockets found whose owners' ancestors have not been asked
 }
 
-func newSearch(f *Finder) *search {
-	s := &search{Finder: f, read: map[int]struct{}{}, missing: map[uint64]struct{}{}}
-	for _, o := range f.owners {
-		s.likely = append(s.likely, o.pid)
-	}
-	slices.Sort(s.likely)
-	s.likely = slices.Compact(s.likely)
-	return s
-}
+func (s *search) run(ctx context.Context) error {
+	// The budget counts the processor time of one thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 
-func (s *search) run(ctx context.Context, wanted [][]uint64) error {
-	if err := s.readAll(ctx, s.likely); err != nil {
-		return err
-	}
-	if err := s.readAncestors(ctx); err != nil || s.settled(wanted) {
-		return err
-	}
-	// Twice, since a process may have ended since it was listed and left its
-	// socket to a child. The second time only what is new is read.
-	for range 2 {
-		pids, err := listPIDs(s.root)
-		if err != nil {
-			return err
-		}
-		if err := s.readAll(ctx, pids); err != nil {
-			return err
-		}
-		if s.settled(wanted) {
-			break
-		}
-	}
+	s.askRecent()
+	s.askAncestors()
+	err := s.walkOn(ctx)
 	for inode := range s.missing {
-		if _, ok := s.owners[inode]; ok {
+		_, found := s.owners[inode]
+		_, asked := s.nobody[inode]
+		switch {
+		case found:
 			delete(s.nobody, inode)
-			continue
+		case !asked:
+			s.nobody[inode] = pause{}
 		}
-		p := s.nobody[inode]
-		p.length = min(max(1, 2*p.length), maxPause)
-		p.left = p.length - 1
-		s.nobody[inode] = p
 	}
-	return nil
+	return err
 }
 
-// readAncestors reads the ancestors of the owners found so far, one of which may
-// have the socket too, as the master of a worker has.
-func (s *search) readAncestors(ctx context.Context) error {
-	for inode := range s.missing {
-		pid := s.owners[inode].pid
-		for pid > 1 {
-			stat, ok := readStat(s.root, pid)
-			if !ok {
-				break
-			}
-			if err := s.readAll(ctx, []int{stat.parent}); err != nil {
-				return err
-			}
-			pid = stat.parent
-		}
+// need is how badly a walk is needed.
+type need int
+
+const (
+	needNone need = iota
+	needNew       // for rows whose sockets are all new
+	needOld       // for sockets that were there at the last call
+	needNow       // for listeners
+)
+
+// need returns what the row needs that needs most. A row that has an owner does
+// not need a walk for the sake of a better socket which may be gone before it
+// ends; a socket that is there for the second time is worth it.
+func (s *search) need() need {
+	most := needNone
+	for _, r := range s.rows {
+		most = max(most, s.needOf(&r))
 	}
-	return nil
+	return most
 }
 
-// settled reports whether each list has its answer, which it has not while a
-// socket before the one with an owner is still missing.
-func (s *search) settled(wanted [][]uint64) bool {
-	for _, inodes := range wanted {
-		for _, inode := range inodes {
-			if _, ok := s.owners[inode]; ok {
-				break
+func (s *search) needOf(r *Row) need {
+	of := needNone
+	for _, inode := range r.Inodes {
+		if _, found := s.owners[inode]; found {
+			if of == needNew {
+				return needNone
 			}
-			if _, ok := s.missing[inode]; ok {
-				return false
-			}
+			return of
+		}
+		if _, missing := s.missing[inode]; !missing {
+			continue // nobody's
+		}
+		if r.Listener {
+			return needNow
+		}
+		of = max(of, needNew)
+		if _, asked := s.nobody[inode]; asked {
+			of = needOld
 		}
 	}
-	return true
+	return of
 }
 
-func (s *search) readAll(ctx context.Context, pids []int) error {
-	for _, pid := range pids {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if _, done := s.read[pid]; done {
-			continue
-		}
-		s.read[pid] = struct{}{}
-		s.readProcess(pid)
+// found takes note of a descriptor if it is a missing socket.
+func (s *search) found(p *place, fd int, inode uint64) {
+	if _, ok := s.missing[inode]; !ok {
+		return
 	}
-	return nil
+	process, ok := s.process(p.pid)
+	if !ok {
+		return // it has ended
+	}
+	known, ok := s.owners[inode]
+	if ok && !process.precedes(&known.process) {
+		return
+	}
+	if !ok {
+		s.began = append(s.began, inode)
+	}
+	s.owners[inode] = owner{process, fd, newLink(s.root, p.pid, p.tid, fd)}
+	s.remember(p.pid, p.tid, fd)
 }
 
-// readProcess takes note of the missing sockets that a process holds.
-func (s *search) readProcess(pid int) {
-	var start uint64
-	for fd, inode := range sockets(s.root, pid) {
-		if _, ok := s.missing[inode]; !ok {
-			continue
-		}
-		if start == 0 {
-			stat, ok := readStat(s.root, pid)
-			if !ok {
-				return // it has ended
-			}
-			start = stat.start
-		}
-		if known, ok := s.owners[inode]; !ok || start < known.start {
-			s.owners[inode] = owner{pid: pid, start: start, link: newLink(s.root, pid, fd)}
+// process returns what /proc/PID/stat has of a process, read once a search.
+func (s *search) process(pid int) (process, bool) {
+	p, ok := s.processes[pid]
+	if !ok {
+		if p, ok = readProcess(s.root, pid); ok {
+			s.processes[pid] = p
 		}
 	}
+	return p, ok
 }

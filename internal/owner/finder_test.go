@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package owner
 
@@ -56,12 +56,16 @@ func (p *fakeProc) exit(pid int) {
 
 func find(t *testing.T, f *Finder, wanted ...[]uint64) []int {
 	t.Helper()
-	pids := make([]int, len(wanted))
-	for i := range pids {
-		pids[i] = -1
+	rows := make([]Row, len(wanted))
+	for i := range rows {
+		rows[i] = Row{Inodes: wanted[i], PID: -1}
 	}
-	if err := f.Find(context.Background(), wanted, pids); err != nil {
+	if err := f.Find(context.Background(), rows); err != nil {
 		t.Fatal(err)
+	}
+	pids := make([]int, len(rows))
+	for i := range rows {
+		pids[i] = rows[i].PID
 	}
 	return pids
 }
@@ -126,7 +130,7 @@ func TestFindDoesNotWalk(t *testing.T) {
 
 	p.process(4, 2, "socket:[9]")
 	want(list(9), 4, "new, and had by nobody who is known: this takes a walk")
-	want(list(5), 3, "asked for anew, and the walk finds the process that is older")
+	want(list(5), 10, "asked for anew, and where it was found before")
 }
 
 // TestFindAgain has a socket that nobody has at first, as when it is handed from
@@ -159,21 +163,27 @@ func TestFindAgain(t *testing.T) {
 	}
 }
 
-// TestFindAncestors has a worker known, and then a new socket that its master
-// shares with it.
+// TestFindAncestors has a worker known, and then new sockets that its master
+// shares with it: a connection under the same number, and a listener under another.
 func TestFindAncestors(t *testing.T) {
 	p := newFakeProc(t)
 	p.parent[300], p.parent[200], p.parent[100] = 200, 100, 1
 	p.process(1, 0)
-	p.process(100, 50, "socket:[12]")
+	p.process(100, 50, "socket:[12]", "socket:[13]", "socket:[14]")
 	p.process(200, 60)
-	p.process(300, 90, "socket:[7]", "socket:[12]")
+	p.process(300, 90, "socket:[7]", "socket:[13]", "socket:[12]")
 	f := New(p.root)
 	if got := find(t, f, list(7))[0]; got != 300 {
 		t.Fatalf("the owner is %d, want the worker, 300", got)
 	}
-	if got := find(t, f, list(7), list(12)); !slices.Equal(got, []int{300, 100}) {
-		t.Errorf("the owners are %v, want the worker, 300, and its master, 100", got)
+	rows := []Row{{Inodes: list(7)}, {Inodes: list(13)}, {Inodes: list(12), Listener: true}}
+	if err := f.Find(context.Background(), rows); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{300, 100, 100} {
+		if rows[i].PID != want {
+			t.Errorf("the owner of %v is %d, want %d: the worker is 300, its master 100", rows[i].Inodes, rows[i].PID, want)
+		}
 	}
 }
 
@@ -222,18 +232,18 @@ func TestFindChanges(t *testing.T) {
 }
 
 func TestFindErrors(t *testing.T) {
-	pids := []int{-1}
-	err := New(filepath.Join(t.TempDir(), "absent")).Find(context.Background(), [][]uint64{list(5)}, pids)
-	if !errors.Is(err, fs.ErrNotExist) || pids[0] != 0 {
-		t.Errorf("without procfs the owner is %d and the error %v, want 0 and %v", pids[0], err, fs.ErrNotExist)
+	rows := []Row{{Inodes: list(5), PID: -1}}
+	err := New(filepath.Join(t.TempDir(), "absent")).Find(context.Background(), rows)
+	if !errors.Is(err, fs.ErrNotExist) || rows[0].PID != 0 {
+		t.Errorf("without procfs the owner is %d and the error %v, want 0 and %v", rows[0].PID, err, fs.ErrNotExist)
 	}
 	p := newFakeProc(t)
 	p.process(10, 1000, "socket:[5]")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	f := New(p.root)
-	if err := f.Find(ctx, [][]uint64{list(5)}, pids); !errors.Is(err, context.Canceled) || pids[0] != 0 {
-		t.Errorf("cancelled, the owner is %d and the error %v, want 0 and %v", pids[0], err, context.Canceled)
+	if err := f.Find(ctx, rows); !errors.Is(err, context.Canceled) || rows[0].PID != 0 {
+		t.Errorf("cancelled, the owner is %d and the error %v, want 0 and %v", rows[0].PID, err, context.Canceled)
 	}
 	if got := find(t, f, list(5))[0]; got != 10 {
 		t.Errorf("afterwards the owner is %d, want 10: a search that was given up proves nothing", got)
@@ -251,16 +261,16 @@ func BenchmarkFind(b *testing.B) {
 		}
 		p.process(100+pid, uint64(pid), targets...)
 	}
-	wanted, pids := [][]uint64{{1}, {20_100}, {49_199}}, make([]int, 3)
+	rows := []Row{{Inodes: list(1)}, {Inodes: list(20_100)}, {Inodes: list(49_199)}}
 	run := func(b *testing.B, finder func() *Finder) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := finder().Find(context.Background(), wanted, pids); err != nil {
+			if err := finder().Find(context.Background(), rows); err != nil {
 				b.Fatal(err)
 			}
 		}
-		if !slices.Equal(pids, []int{100, 120, 149}) {
-			b.Fatalf("the owners are %v", pids)
+		if rows[0].PID != 100 || rows[1].PID != 120 || rows[2].PID != 149 {
+			b.Fatalf("the owners are %v", rows)
 		}
 	}
 	b.Run("cold", func(b *testing.B) { run(b, func() *Finder { return New(root) }) })

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
 )
 
 // Process is one that holds a socket.
@@ -20,24 +17,29 @@ type Process struct {
 
 // Holders are the processes that hold sockets, by the sockets' inodes.
 type Holders struct {
-	processes []holder
+	processes []process
 	sockets   map[uint64]int32 // to processes
+	refused   bool
 }
 
-type holder struct {
-	Process
-	start uint64
-}
-
-// Of gives the process that holds a socket; the zero Process where none is known.
-// Of several it is the one that started first.
+// Of returns the process that holds a socket; the zero Process where none is
+// known. Of several it is the one that started first.
 func (h *Holders) Of(inode uint64) Process {
 	i, ok := h.sockets[inode]
 	if !ok {
 		return Process{}
 	}
-	return h.processes[i].Process
+	p := &h.processes[i]
+	return Process{p.pid, p.name}
 }
+
+// Refused reports whether there are processes that may not be looked into for want
+// of privilege, so that a socket without a holder may be one of theirs.
+// [NeedsPrivilege] says what to do.
+func (h *Holders) Refused() bool { return h.refused }
+
+// NeedsPrivilege is what it takes to look into the processes of other users.
+const NeedsPrivilege = "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (docs/permissions.md)"
 
 // FindHolders finds the holders of all sockets, of which only those of the process
 // pid and of the processes named name count; 0 and "" leave nothing out. It
@@ -55,52 +57,67 @@ func FindHolders(ctx context.Context, root string, pid int, name string) (*Holde
 		if pids, err = listPIDs(root); err != nil {
 			return nil, err
 		}
+		h.refused = hidden(pids)
 	}
 	for _, p := range pids {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if name != "" {
-			if stat, ok := readStat(root, p); !ok || stat.name != name {
+			if stat, ok := readProcess(root, p); !ok || stat.name != name {
 				continue
 			}
 		}
-		if pid != 0 || name != "" {
-			if err := mayLook(root, p); err != nil {
-				return nil, err
-			}
+		if err := h.add(root, p); err == nil {
+			continue
+		} else if pid != 0 || name != "" {
+			return nil, fmt.Errorf("look into process %d: %w; %s", p, err, NeedsPrivilege)
 		}
-		h.add(root, p)
+		h.refused = true
 	}
+	h.refused = h.refused && !privileged()
 	return h, nil
 }
 
-// mayLook gives an error for a process that may not be looked into.
-func mayLook(root string, pid int) error {
-	dir, err := os.Open(filepath.Join(root, strconv.Itoa(pid), "fd"))
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("look into process %d: %w; run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", pid, err)
-	}
-	if err != nil {
-		return nil // it has ended
-	}
-	return dir.Close()
-}
-
-// add takes note of a process's sockets.
-func (h *Holders) add(root string, pid int) {
-	index := -1
-	for _, inode := range sockets(root, pid) {
-		if index < 0 {
-			stat, ok := readStat(root, pid)
-			if !ok {
-				return // it has ended
+// add takes note of a process's sockets. The error is of one that may not be
+// looked into, not of one that has ended.
+func (h *Holders) add(root string, pid int) error {
+	index := -1 // of the process, once it is needed
+	addTable := func(tid int) (empty bool, err error) {
+		t, err := openTable(root, pid, tid)
+		if errors.Is(err, fs.ErrPermission) {
+			return false, err
+		}
+		if err != nil {
+			return false, nil // it has ended
+		}
+		defer t.close()
+		for _, inode := range t.sockets() {
+			if index < 0 {
+				p, ok := readProcess(root, pid)
+				if !ok {
+					return false, nil // it has ended
+				}
+				index = len(h.processes)
+				h.processes = append(h.processes, p)
 			}
-			index = len(h.processes)
-			h.processes = append(h.processes, holder{Process{pid, stat.name}, stat.start})
+			if known, ok := h.sockets[inode]; !ok || h.processes[index].precedes(&h.processes[known]) {
+				h.sockets[inode] = int32(index)
+			}
 		}
-		if known, ok := h.sockets[inode]; !ok || h.processes[index].start < h.processes[known].start {
-			h.sockets[inode] = int32(index)
+		if t.refused {
+			return false, fs.ErrPermission
+		}
+		return t.found == 0, nil
+	}
+	empty, err := addTable(0)
+	if err != nil {
+		return err
+	}
+	for _, tid := range threadTables(root, pid, empty) {
+		if _, err := addTable(tid); err != nil {
+			return err
 		}
 	}
+	return nil
 }
