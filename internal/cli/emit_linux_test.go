@@ -189,7 +189,8 @@ func TestEmitWithoutSockDiag(t *testing.T) {
 }
 
 // TestEmitUnprivileged runs the program as a user who may look into no other
-// user's processes.
+// user's processes. What is missing for that reason is said in one line, which
+// says what it takes.
 func TestEmitUnprivileged(t *testing.T) {
 	if !testhost.Enter(t) {
 		return
@@ -221,20 +222,40 @@ func TestEmitUnprivileged(t *testing.T) {
 		{"CAP_DAC_READ_SEARCH alone", unprivileged(unix.CAP_DAC_READ_SEARCH), nil},
 		{"both", unprivileged(unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH), int64(os.Getpid())},
 	}
+	runAs := func(t *testing.T, attr *syscall.SysProcAttr, args ...string) (stdout, stderr string) {
+		t.Helper()
+		cmd := program(t, nil, args...)
+		cmd.Path, cmd.SysProcAttr, cmd.Dir = exe, attr, "/"
+		var diag bytes.Buffer
+		cmd.Stderr = &diag
+		out, err := cmd.Output()
+		if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+			testhost.SkipOrFail(t, "needs root, to become another user: "+err.Error())
+		}
+		if err != nil {
+			t.Fatalf("%v, standard error %q", err, diag.String())
+		}
+		return string(out), diag.String()
+	}
 	for _, tt := range tests {
+		check := func(t *testing.T, stderr string) {
+			t.Helper()
+			if tt.pid != nil {
+				if stderr != "" {
+					t.Errorf("standard error has %q, want nothing", stderr)
+				}
+				return
+			}
+			for _, word := range []string{"pid", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} {
+				if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, word) {
+					t.Errorf("standard error has %q, want one line with %s", stderr, word)
+				}
+			}
+		}
 		t.Run(tt.name, func(t *testing.T) {
-			cmd := program(t, nil, "emit", "--once", "--ports", "80")
-			cmd.Path, cmd.SysProcAttr, cmd.Dir = exe, tt.attr, "/"
-			var diag bytes.Buffer
-			cmd.Stderr = &diag
-			out, err := cmd.Output()
-			if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
-				testhost.SkipOrFail(t, "needs root, to become another user: "+err.Error())
-			}
-			if err != nil || diag.Len() > 0 {
-				t.Fatalf("%v, standard error %q", err, diag.String())
-			}
-			points := parse(t, string(out))
+			out, stderr := runAs(t, tt.attr, "emit", "--once", "--ports", "80")
+			check(t, stderr)
+			points := parse(t, out)
 			if len(points) != 3 || points[2].fields["tcp_listen"] != int64(1) {
 				t.Fatalf("the counts need no privilege; got\n%s", out)
 			}
@@ -242,6 +263,22 @@ func TestEmitUnprivileged(t *testing.T) {
 				t.Errorf("pid is %v, want %v", got, tt.pid)
 			}
 		})
+		t.Run(tt.name+", conns", func(t *testing.T) {
+			out, stderr := runAs(t, tt.attr, "conns", "-P", "-o", "lport,pid", "-i", "0.05", "-c", "2")
+			check(t, stderr)
+			line := "80,\n"
+			if tt.pid != nil {
+				line = fmt.Sprintf("80,%d\n", tt.pid)
+			}
+			if out != line+line {
+				t.Errorf("got %q, want %q twice", out, line)
+			}
+		})
+	}
+	for _, args := range [][]string{{"emit", "--once", "--ports", "81"}, {"conns", "-o", "lport,pid", "-F", "lport=81"}, {"conns", "-o", "lport"}} {
+		if _, stderr := runAs(t, unprivileged(), args...); stderr != "" {
+			t.Errorf("l4stat %v, of which no pid is missing, says %q", args, stderr)
+		}
 	}
 }
 
