@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/l4stat/l4stat/internal/connstat"
 	"github.com/l4stat/l4stat/internal/poll"
-	"github.com/l4stat/l4stat/netstat"
 )
 
 // connsFlags are the flags of l4stat conns.
@@ -208,11 +206,9 @@ func (f *connsFlags) every(cmd *cobra.Command) (time.Duration, error) {
 	if cmd.Flags().Changed("count") && f.count < 1 {
 		return 0, usage("-c %d: give 1 or more reports", f.count)
 	}
-	const most = float64(1<<63-1) / float64(time.Second)
-	seconds, err := strconv.ParseFloat(f.interval, 64)
-	interval := time.Duration(seconds * float64(time.Second))
-	if err != nil || !(seconds < most) || interval < netstat.MinInterval { // nor is NaN less
-		return 0, usage("-i %q: give seconds, such as 1 or 0.5, %s at the least", f.interval, netstat.MinInterval)
+	interval, err := seconds(f.interval)
+	if err != nil {
+		return 0, usage("-i %q: %w", f.interval, err)
 	}
 	return interval, nil
 }

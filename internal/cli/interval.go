@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/internal/poll"
@@ -23,4 +26,23 @@ func warnOfPrecision(log *logger.Logger, p emit.Precision, configs []netstat.Con
 				p, c.Interval, 2*p.Duration()))
 		}
 	}
+}
+
+// maxSeconds is the longest interval that is taken from the command line: more can
+// only be meant in another unit.
+const maxSeconds = 365 * 24 * time.Hour
+
+// seconds reads an interval in seconds, such as 1 or 0.5. The error says what to
+// give instead.
+func seconds(text string) (time.Duration, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	switch least, most := netstat.MinInterval.Seconds(), maxSeconds.Seconds(); {
+	case n > most: // also where it is more than a number can be
+		return 0, fmt.Errorf("give %.0f seconds, a year, or less", most)
+	case err != nil || !(n > 0): // nor is NaN
+		return 0, errors.New("give seconds above 0, such as 1 or 0.5")
+	case n < least:
+		return 0, fmt.Errorf("give %v seconds or more", least)
+	}
+	return time.Duration(n * float64(time.Second)), nil
 }

@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +22,35 @@ import (
 
 // watchFlags are the flags of l4stat watch but for those of the groups.
 type watchFlags struct {
-	config    string
-	output    string
-	json      bool
-	bits      bool
-	noColor   bool
-	noHeaders bool
+	config     string
+	output     string
+	json       bool
+	full       bool
+	interfaces string
+	processors string
+	list       bool
+	style      watch.Style
+	color      color
+	noHeaders  bool
+
+	notHere notHereError
+	env     dstatEnv
+}
+
+// color says whether there are colours.
+type color int
+
+const (
+	autoColor color = iota // on a terminal that has them
+	withColor
+	withoutColor
+)
+
+// dstatEnv is what the environment variable EnvDstat says beside flags.
+type dstatEnv struct {
+	args    []string
+	notHere notHereError
+	err     error
 }
 
 func newWatch() *cobra.Command {
@@ -37,27 +61,14 @@ func newWatch() *cobra.Command {
 		Short:   "Show sockets by state and the kernel's counters, line by line",
 		Long:    watchHelp(groups),
 		Example: watchExample,
-		Args:    watchArgs,
+		Version: version(),
+		Args:    f.checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWatch(cmd, args, &f, groups)
 		},
 	}
-	flags := cmd.Flags()
-	flags.SortFlags = false // the order given is that of the columns
-	for _, g := range groups {
-		short := ""
-		if g.Name == "time" {
-			short = "t"
-		}
-		flags.BoolP(g.Name, short, false, g.About)
-	}
-	flags.Bool(watch.PortsGroup, false, "connections and UDP sockets by addr_ports group of --config")
-	flags.StringVar(&f.config, "config", "", "read the addr_ports groups of --groups from `FILE`")
-	flags.StringVar(&f.output, "output", "", "write dstat's CSV to `FILE` as well, appending")
-	flags.BoolVar(&f.json, "json", false, "write an object a line rather than columns")
-	flags.BoolVar(&f.bits, "bits", false, "show bits rather than bytes per second")
-	flags.BoolVar(&f.noColor, "nocolor", false, "no colours; so does the environment variable NO_COLOR")
-	flags.BoolVar(&f.noHeaders, "noheaders", false, "no headers")
+	f.add(cmd.Flags(), groups)
+	f.env.read(cmd.Flags(), &f.notHere)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) == 1 && strings.Contains("0123456789.", unknown.GetSpecifiedName()) {
@@ -68,9 +79,48 @@ func newWatch() *cobra.Command {
 	return cmd
 }
 
+// add adds the flags. Their names and letters are dstat's where dstat has them.
+func (f *watchFlags) add(flags *pflag.FlagSet, groups []watch.Group) {
+	flags.SortFlags = false // the order given is that of the columns
+	for _, g := range groups {
+		flags.BoolP(g.Name, g.Short, false, g.About)
+	}
+	flags.Bool(watch.PortsGroup, false, "connections and UDP sockets by addr_ports group of --config")
+	flags.StringVarP(&f.interfaces, "interfaces", "N", "", "show `LIST` apart with -n, such as eth0,lo,total")
+	flags.StringVarP(&f.processors, "processors", "C", "", "show `LIST` apart with -c, such as 0,3,total, or all")
+	flags.BoolVarP(&f.full, "full", "f", false, "show apart each interface that was used with -n, and each processor with -c")
+	flags.BoolVar(&f.list, "list", false, "list the groups of columns, and end")
+	flags.StringVar(&f.config, "config", "", "read the addr_ports groups of --groups from `FILE`")
+	flags.StringVarP(&f.output, "output", "o", "", "write dstat's CSV to `FILE` as well, appending")
+	flags.BoolVar(&f.json, "json", false, "write an object a line rather than columns")
+	choice(flags, "bits", "show bits rather than bytes per second", &f.style.Bits, true)
+	choice(flags, "bytes", "show bytes per second, as if nothing is said", &f.style.Bits, false)
+	choice(flags, "float", "show decimals wherever there is room", &f.style.Decimals, watch.AllDecimals)
+	choice(flags, "integer", "show no decimals", &f.style.Decimals, watch.NoDecimals)
+	choice(flags, "color", "colours also where standard output is no terminal", &f.color, withColor)
+	choice(flags, "nocolor", "no colours; so does the environment variable NO_COLOR", &f.color, withoutColor)
+	flags.BoolVar(&f.noHeaders, "noheaders", false, "no headers")
+	flags.Bool("noupdate", false, "write a line only when it is final, as always")
+	flags.BoolP("version", "V", false, "write the version, and end")
+	addNotHere(flags, &f.notHere)
+	abbreviations(flags)
+}
+
+// read has the flags begin with those of the environment. What of it is not here
+// is left out: it is meant for dstat in the first place.
+func (e *dstatEnv) read(flags *pflag.FlagSet, notHere *notHereError) {
+	text := os.Getenv(EnvDstat)
+	if err := flags.Parse(strings.Fields(text)); err != nil {
+		e.err = usage("%s=%q: %w; change it, or leave it out with %[1]s= l4stat watch", EnvDstat, text, err)
+	}
+	e.args = flags.Args()
+	e.notHere, *notHere = *notHere, nil
+}
+
 const watchExample = `  l4stat watch
   l4stat watch --time --tcp --drops 0.5
   l4stat watch --tcp --udp --output l4.csv 1 3600
+  l4stat watch -tcn -N eth0,lo 5
   l4stat watch --groups --config /etc/l4stat/netstat.conf
   l4stat watch --json 10 | jq .tcp.act`
 
@@ -87,21 +137,28 @@ IPv4 and IPv6 together. Rates are per second of the time that really passed sinc
 the line before, so the first line has none. A figure that is not known is -. A
 delay that is too short to count this host's sockets is refused.
 
-On a terminal the header comes again with each screen, and groups that it has no
-room for are left out, those at the right first. To a pipe there is one header
-and no colour.
+Rates of several things together, such as interfaces, are those of each, added
+up: one that comes, goes or begins anew between two lines takes nothing away from
+the others. -N, -C and -f show each apart, as in dstat.
+
+On a terminal the header comes again with each screen, which is filled with what
+there is room for: whole groups, then columns. A line says what is left out. To a
+pipe there is one header and no colour.
 
 --output writes the CSV of dstat --output: its header, then figures in full, what
-dstat does not have at the right; in bytes also with --bits. --json has the names below as keys of each group's object.
+dstat does not have at the right; in bytes also with --bits. --json has the names
+below as keys of each group's object; of what is shown apart, each has an object
+within that.
+
+The letters and names of dstat's options are taken, also from the environment
+variable ` + EnvDstat + `, whose options come first. The name of a flag may be cut
+short where no other begins so. dstat's options for disks and the like say what to
+use instead. Of two flags that contradict each other, the last counts.
 
 The columns, and where they are from:
 `)
 	for _, g := range groups {
-		name := "--" + g.Name
-		if g.Name == "time" {
-			name = "-t, " + name
-		}
-		fmt.Fprintf(&b, "\n%s: %s\n", name, g.About)
+		fmt.Fprintf(&b, "\n%s: %s\n", groupFlag(g), g.About)
 		for _, block := range g.Blocks {
 			for _, c := range block.Columns {
 				fmt.Fprintf(&b, "  %-4s  %s\n        (%s)\n", c.Name, c.Meaning, c.Source)
@@ -117,10 +174,27 @@ entries.`)
 	return b.String()
 }
 
-const delayRemedy = "give seconds above 0, such as 1 or 0.5"
+// groupFlag gives the flag of a group as people type it.
+func groupFlag(g watch.Group) string {
+	if g.Short != "" {
+		return "-" + g.Short + ", --" + g.Name
+	}
+	return "--" + g.Name
+}
 
-func watchArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 2 {
+// writeGroups writes the groups, one a line.
+func writeGroups(w io.Writer, groups []watch.Group) error {
+	ports := watch.Group{Name: watch.PortsGroup, About: "connections and UDP sockets by addr_ports group of --config"}
+	for _, g := range append(slices.Clip(groups), ports) {
+		if _, err := fmt.Fprintf(w, "%-13s %s\n", groupFlag(g), g.About); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *watchFlags) checkArgs(_ *cobra.Command, args []string) error {
+	if args = slices.Concat(f.env.args, args); len(args) > 2 {
 		return fmt.Errorf("%q is one argument too many; give delay and count", args[2])
 	}
 	return nil
@@ -130,16 +204,10 @@ func watchArgs(cmd *cobra.Command, args []string) error {
 func delayAndCount(args []string) (time.Duration, int, error) {
 	delay, count := time.Second, 0
 	if len(args) > 0 {
-		seconds, err := strconv.ParseFloat(args[0], 64)
-		switch {
-		case err != nil, math.IsNaN(seconds), seconds <= 0:
-			return 0, 0, usage("delay %q: %s", args[0], delayRemedy)
-		case seconds < netstat.MinInterval.Seconds():
-			return 0, 0, usage("delay %q: give %v seconds or more", args[0], netstat.MinInterval.Seconds())
-		case seconds > math.MaxInt64/1e9:
-			return 0, 0, usage("delay %q: %s", args[0], delayRemedy)
+		var err error
+		if delay, err = seconds(args[0]); err != nil {
+			return 0, 0, usage("delay %q: %w", args[0], err)
 		}
-		delay = time.Duration(seconds * float64(time.Second))
 	}
 	if len(args) > 1 {
 		var err error
@@ -151,13 +219,19 @@ func delayAndCount(args []string) (time.Duration, int, error) {
 }
 
 func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.Group) (err error) {
+	if f.list {
+		return writeGroups(cmd.OutOrStdout(), groups)
+	}
 	log := newLogger(cmd.ErrOrStderr())
-	delay, count, err := delayAndCount(args)
+	delay, count, err := f.options(args)
 	if err != nil {
 		return err
 	}
 	warn, warnOnce := fitting(cmd.ErrOrStderr(), log.Warn), fitting(cmd.ErrOrStderr(), log.WarnOnce)
-	blocks, kind, err := f.blocks(cmd, groups)
+	if len(f.env.notHere) > 0 {
+		warn(EnvDstat + ": " + f.env.notHere.Error())
+	}
+	blocks, kind, err := f.blocks(cmd, groups, warn)
 	if err != nil {
 		return err
 	}
@@ -196,12 +270,26 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 	return err
 }
 
+// options checks what does not need the system, and reads the arguments.
+func (f *watchFlags) options(args []string) (delay time.Duration, count int, err error) {
+	if f.env.err != nil {
+		return 0, 0, f.env.err
+	}
+	if len(f.notHere) > 0 {
+		return 0, 0, &usageError{f.notHere}
+	}
+	return delayAndCount(slices.Concat(f.env.args, args))
+}
+
 // blocks gives the blocks of the groups that the flags name, in their order, and
 // the kind of source to read sockets from.
-func (f *watchFlags) blocks(cmd *cobra.Command, groups []watch.Group) (blocks []*watch.Block, kind string, err error) {
+func (f *watchFlags) blocks(cmd *cobra.Command, groups []watch.Group, warn func(string)) (blocks []*watch.Block, kind string, err error) {
 	named := map[string]watch.Group{}
 	for _, g := range groups {
-		named[g.Name] = g
+		on := cmd.Flags().Lookup(g.Name).Value.String() == "true"
+		if named[g.Name], err = f.apart(cmd.Context(), g, on, warn); err != nil {
+			return nil, "", err
+		}
 	}
 	kind = socket.Auto
 	if on, _ := cmd.Flags().GetBool(watch.PortsGroup); on {
@@ -218,13 +306,60 @@ func (f *watchFlags) blocks(cmd *cobra.Command, groups []watch.Group) (blocks []
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if g, ok := named[flag.Name]; ok && flag.Value.String() == "true" {
 			blocks = append(blocks, g.Blocks...)
-			figures = figures || g.Name != "time"
+			figures = figures || !g.Clock()
 		}
 	})
 	if !figures {
 		blocks = append(append(blocks, named["tcp"].Blocks...), named["udp"].Blocks...)
 	}
 	return blocks, kind, nil
+}
+
+// apart has a group that is on show what is asked for apart.
+func (f *watchFlags) apart(ctx context.Context, g watch.Group, on bool, warn func(string)) (watch.Group, error) {
+	var flag, list string
+	switch g.Name {
+	case "net":
+		flag, list = "-N", f.interfaces
+	case "cpu":
+		flag, list = "-C", f.processors
+	}
+	switch {
+	case !on && list != "":
+		warn(fmt.Sprintf("%s %s: this is for -%s; add that", flag, list, g.Short))
+		return g, nil
+	case !on || !g.Divisible() || list == "" && !f.full:
+		return g, nil
+	case list != "" && !(g.Name == "cpu" && list == "all"):
+		names, err := itemNames(g, list)
+		if err != nil {
+			return g, usage("%s %q: %w", flag, list, err)
+		}
+		return g.Of(names), nil
+	}
+	names, err := g.Items(ctx, socket.ProcRoot())
+	if err == nil && len(names) == 0 {
+		err = errors.New("nothing went through an interface but lo yet")
+	}
+	if err != nil {
+		warn(fmt.Sprintf("--%s shows the total alone: %v", g.Name, err))
+		return g, nil
+	}
+	return g.Of(names), nil
+}
+
+// itemNames reads a list such as eth0,lo or 0,total.
+func itemNames(g watch.Group, list string) ([]string, error) {
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if name == "" {
+			return nil, errors.New("give names with commas between them, none of them empty")
+		}
+		if _, err := strconv.ParseUint(name, 10, 32); err != nil && g.Name == "cpu" && name != watch.Total {
+			return nil, fmt.Errorf("%q is no processor; give numbers and total, or all", name)
+		}
+	}
+	return names, nil
 }
 
 // ports makes the group of --groups.
@@ -253,9 +388,10 @@ func (f *watchFlags) display(cmd *cobra.Command, blocks []*watch.Block) watch.Ou
 	if f.json {
 		return &watch.JSON{W: out, Blocks: blocks}
 	}
-	s := &watch.Screen{W: out, Blocks: blocks, NoHeaders: f.noHeaders, Bits: f.bits}
+	s := &watch.Screen{W: out, Blocks: blocks, NoHeaders: f.noHeaders, Style: f.style, Color: f.color == withColor}
 	if fd, ok := terminal(out); ok {
-		s.Color = !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && allowColor(fd)
+		wanted := f.color == withColor || f.color == autoColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		s.Color = wanted && allowColor(fd)
 		s.Size = func() (int, int) {
 			width, height, err := term.GetSize(fd)
 			if err != nil || width <= 0 || height <= 0 { // not every terminal says

@@ -187,6 +187,20 @@ func TestWatchCSVBesideDstat(t *testing.T) {
 		t.Errorf("without rows the file is\n%s\nthat of dstat\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"))
 	}
 
+	// Interfaces and processors apart, and the epoch.
+	groups = []string{"-Tcn", "-N", "lo,total", "-C", "0,total"}
+	theirs = header("dstat-apart.csv", func(file string) {
+		_ = exec.Command(exe, append(groups, "--output", file, "1", "1")...).Run()
+	})
+	ours = header("l4stat-apart.csv", func(file string) {
+		if _, stderr, code := run(t, nil, append(append([]string{"watch"}, groups...), "--output", file, "0.2", "2")...); code != exitDone {
+			t.Fatalf("exit code %d, standard error %q", code, stderr)
+		}
+	})
+	if !reflect.DeepEqual(ours, theirs) {
+		t.Errorf("without rows the file is\n%s\nthat of dstat\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"))
+	}
+
 	// With --tcp and --udp there are columns that dstat does not have, after those that it has.
 	groups = []string{"--tcp", "--udp", "--time"}
 	theirs = header("dstat-l4.csv", func(file string) {

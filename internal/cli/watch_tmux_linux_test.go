@@ -88,8 +88,9 @@ func (p *pane) checkUnwrapped() {
 	}
 }
 
-// row is a line of figures of --tcp --udp in 80 columns.
-var row = regexp.MustCompile(`(?m)^( *[-0-9.]+[ kM]?){5}\|( *[-0-9.]+[ kM]?){4}\|( *[-0-9.]+[ kM]?){2}\|( *[-0-9.]+[ kM]?){3}$`)
+// row is a line of figures of --tcp --udp in 80 columns, where one of --cpu fits
+// too.
+var row = regexp.MustCompile(`(?m)^( *[-0-9.]+[ kM]?){5}\|( *[-0-9.]+[ kM]?){4}\|( *[-0-9.]+[ kM]?){2}\|( *[-0-9.]+[ kM]?){3}(\|[ 0-9-]{3})?$`)
 
 // TestWatchTerminal looks at a terminal of 80 columns, makes it wider, narrower
 // and as before, and presses Ctrl-C.
@@ -100,15 +101,15 @@ func TestWatchTerminal(t *testing.T) {
 		return func(screen string) bool { return len(row.FindAllString(screen, -1)) >= n }
 	}
 	screen := p.until("rows", rows(3))
-	if want := "-- no room in 80 columns for: total cpu usage, memory usage\n" +
-		"------tcp-sockets------- --tcp-per-second--- ---udp--- udp-per-second\n"; !strings.HasPrefix(screen, want) {
+	if want := "-- no room in 80 columns for: total cpu usage (sys idl wai stl), memory usage\n" +
+		"------tcp-sockets------- --tcp-per-second--- ---udp--- udp-per-second tot\n"; !strings.HasPrefix(screen, want) {
 		t.Errorf("80 columns show\n%s\nwant at the start\n%s", screen, want)
 	}
 	p.checkUnwrapped()
 
 	// A screen later there is still a header.
 	screen = p.until("a full screen", func(s string) bool { return !strings.Contains(s, "no room") && rows(20)(s) })
-	if !strings.Contains(screen, "lis  act  syn  tim  clo |open acpt fail retr|lis  act | in  out  err") {
+	if !strings.Contains(screen, "lis  act  syn  tim  clo |open acpt fail retr|lis  act | in  out  err |usr") {
 		t.Errorf("a screen later the header is not there:\n%s", screen)
 	}
 	p.checkUnwrapped()
@@ -124,7 +125,12 @@ func TestWatchTerminal(t *testing.T) {
 	p.checkUnwrapped()
 
 	p.run("resize-window", "-x", "40", "-y", "24")
-	p.until("the narrow header", func(s string) bool { return strings.Contains(s, "-- no room in 40") })
+	screen = p.until("the narrow header", func(s string) bool {
+		return strings.Contains(s, "-- no room in 40") && strings.Contains(s, "lis  act  syn  tim  clo |lis  act")
+	})
+	if want := "for: tcp per\nsecond, udp per second, total cpu usage,\nmemory usage\n------tcp-sockets------- ---udp---\n"; !strings.Contains(screen, want) {
+		t.Errorf("40 columns show\n%s\nwant\n%s", screen, want)
+	}
 	// What the wide terminal showed is wrapped by the narrow one; wait until it is gone.
 	p.until("a narrow screen", func(s string) bool { return !strings.Contains(s, "no room") })
 	p.checkUnwrapped()

@@ -11,8 +11,11 @@ import (
 // Group is what one flag shows.
 type Group struct {
 	Name   string // the flag
+	Short  string // the flag's letter; "" is none
 	About  string // for the flag's help
 	Blocks []*Block
+
+	items *items // what it adds up; nil is nothing that can be shown apart
 }
 
 // Block is columns under one title.
@@ -21,12 +24,23 @@ type Block struct {
 	Columns []Column
 
 	group string // the Group's name
+	item  string // what alone the block is of, such as an interface; "" is all
 	added bool   // dstat does not have it
 
-	// One of the two has the figures, one for each column; NaN is unknown.
+	// One of the two has the figures.
 	sockets socketCounter
-	read    func(*reading) ([]float64, time.Time, error)
+	read    func(*reading) ([]part, time.Time, error)
 }
+
+// part is the figures of one of the things that a block adds up, such as one
+// interface of several.
+type part struct {
+	of     string    // by which the next sample knows it; "" where there is but one
+	values []float64 // one for each column; NaN is unknown
+}
+
+// whole is the figures of a block that adds nothing up.
+func whole(values ...float64) []part { return []part{{values: values}} }
 
 // Column is one figure.
 type Column struct {
@@ -54,8 +68,12 @@ const (
 	count unit = iota
 	bytes
 	percent
-	clock // seconds since 1970
+	clock // seconds since 1970, as day and time
+	epoch // seconds since 1970, as they are
 )
+
+// time reports whether the column is the time of a line.
+func (c *Column) time() bool { return c.unit == clock || c.unit == epoch }
 
 // socketCounter makes figures of sockets while they stream in.
 type socketCounter interface {
@@ -87,11 +105,16 @@ func unknowns(n int) []float64 {
 // Groups gives the groups that need nothing but their flag, in the order of the
 // help.
 func Groups() []Group {
-	groups := []Group{newTCP(), newUDP(), newSocket(), newNet(), newDrops(), newConntrack(), newCPU(), newMem(), newTime()}
+	groups := []Group{newTCP(), newUDP(), newSocket(), newNet(), newDrops(), newConntrack(), newCPU(), newMem(), newTime(), newEpoch()}
 	for _, g := range groups {
 		g.own()
 	}
 	return groups
+}
+
+// Clock reports whether the group tells nothing but the time.
+func (g Group) Clock() bool {
+	return len(g.Blocks) == 1 && g.Blocks[0].Columns[0].time()
 }
 
 // own tells the blocks whose they are.

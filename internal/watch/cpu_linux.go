@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
-// readCPU reads the first line of /proc/stat, in which times are in ticks.
-func readCPU(r *reading) ([]float64, time.Time, error) {
+// readCPU reads the lines of /proc/stat of each processor that is online, in which
+// times are in ticks. The line of all of them, the first, will not do: of a
+// processor that goes offline the kernel takes the idle time from another clock,
+// so that the sum can jump.
+func readCPU(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
 	path := filepath.Join(r.root, "stat")
 	f, err := os.Open(path)
@@ -20,34 +23,49 @@ func readCPU(r *reading) ([]float64, time.Time, error) {
 		return nil, at, err
 	}
 	defer f.Close()
-	line, err := bufio.NewReader(io.LimitReader(f, 1024)).ReadString('\n')
-	if err != nil {
-		return nil, at, fmt.Errorf("read %s: no line of all processors: %w", path, err)
+	const longest, most = 1 << 10, 8 << 20 // of a line, and of thousands of processors
+	lines := bufio.NewScanner(io.LimitReader(f, most))
+	lines.Buffer(nil, longest)
+	var parts []part
+	for lines.Scan() && strings.HasPrefix(lines.Text(), "cpu") {
+		if strings.HasPrefix(lines.Text(), "cpu ") {
+			continue
+		}
+		p, err := parseCPU(lines.Text())
+		if err != nil {
+			return nil, at, fmt.Errorf("read %s: %w", path, err)
+		}
+		parts = append(parts, p)
 	}
-	values, err := parseCPU(line)
-	if err != nil {
+	if err := lines.Err(); err != nil {
 		return nil, at, fmt.Errorf("read %s: %w", path, err)
 	}
-	return values, at, nil
+	if len(parts) == 0 {
+		return nil, at, fmt.Errorf("read %s: no line of a processor", path)
+	}
+	return parts, at, nil
 }
 
-// parseCPU returns the block's figures. The columns of the line, as
+// parseCPU returns the block's figures of a processor. The columns of the line, as
 // proc_stat(5) has them:
 //
-//	cpu user nice system idle iowait irq softirq steal guest guest_nice
-func parseCPU(line string) ([]float64, error) {
+//	cpu0 user nice system idle iowait irq softirq steal guest guest_nice
+func parseCPU(line string) (part, error) {
 	const steal = 8
 	columns := strings.Fields(line)
-	if len(columns) <= steal || columns[0] != "cpu" {
-		return nil, fmt.Errorf("the first line is %.60q, want cpu and %d times", line, steal)
+	if len(columns) <= steal {
+		return part{}, fmt.Errorf("a line is %.60q, want a processor and %d times", line, steal)
 	}
 	var t [steal + 1]float64
 	for i := 1; i <= steal; i++ {
 		n, err := strconv.ParseUint(columns[i], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("the times of all processors: %w", err)
+			return part{}, fmt.Errorf("the times of %s: %w", columns[0], err)
 		}
 		t[i] = float64(n)
 	}
-	return []float64{t[1] + t[2] + t[6] + t[7], t[3], t[4], t[5], t[steal]}, nil
+	return part{
+		of:     strings.TrimPrefix(columns[0], "cpu"),
+		values: []float64{t[1] + t[2] + t[6] + t[7], t[3], t[4], t[5], t[steal]},
+	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,7 +58,7 @@ func (c *CSV) Row(sample *Sample) error {
 		for j, column := range c.blocks[i].Columns {
 			text := exact(sample.Values[i][j])
 			if column.unit == clock {
-				text, _ = column.format(sample.Values[i][j], false)
+				text, _ = column.format(sample.Values[i][j], Style{})
 			}
 			figures = append(figures, text)
 		}
@@ -119,11 +120,23 @@ func (c *CSV) header(b *strings.Builder, at time.Time) error {
 		block := c.blocks[i]
 		titles = append(titles, quote(block.Title)+strings.Repeat(",", len(block.Columns)-1))
 		for _, column := range block.Columns {
-			columns = append(columns, quote(column.Name))
+			name := column.Name
+			if c.apart(block) {
+				name = block.Title + ":" + name
+			}
+			columns = append(columns, quote(name))
 		}
 	}
 	b.WriteString(strings.Join(titles, ",") + "\n" + strings.Join(columns, ",") + "\n")
 	return nil
+}
+
+// apart reports whether a block is of one item beside blocks of others. dstat
+// puts the item into the columns' names then.
+func (c *CSV) apart(block *Block) bool {
+	return block.item != "" && slices.ContainsFunc(c.blocks, func(b *Block) bool {
+		return b != block && b.group == block.group
+	})
 }
 
 // names writes a line of two names and their values.

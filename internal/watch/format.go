@@ -22,6 +22,8 @@ func (c *Column) width() int {
 		w = 3
 	case clock:
 		w = len(timeLayout)
+	case epoch:
+		w = 10
 	}
 	return max(w, runewidth.StringWidth(c.Name))
 }
@@ -48,8 +50,24 @@ const (
 	more
 )
 
-// format writes a figure in the column's width. Bits are shown for bytes.
-func (c *Column) format(v float64, bits bool) (string, magnitude) {
+// Style says how a Screen writes figures.
+type Style struct {
+	Bits     bool // bits rather than bytes per second
+	Decimals Decimals
+}
+
+// Decimals says how many decimals figures have.
+type Decimals int
+
+// The decimals.
+const (
+	SomeDecimals Decimals = iota // one, where the figure is no integer and there is room
+	NoDecimals                   // as dstat --integer
+	AllDecimals                  // as many as there is room for, as dstat --float
+)
+
+// format writes a figure in the column's width.
+func (c *Column) format(v float64, s Style) (string, magnitude) {
 	w := c.width()
 	if c.letter() {
 		w--
@@ -63,22 +81,28 @@ func (c *Column) format(v float64, bits bool) (string, magnitude) {
 		return text, noMagnitude
 	case c.unit == clock:
 		return time.UnixMicro(int64(v * 1e6)).Format(timeLayout), noMagnitude
+	case c.unit == epoch:
+		return fmt.Sprintf("%*.0f", w, math.Floor(v)), noMagnitude
 	case c.unit == percent:
 		m := min(ones+magnitude(v/34), millions)
-		text := fmt.Sprintf("%*.0f", w, v)
 		if v == 0 {
 			m = noMagnitude
 		}
-		return text, m
+		decimals := NoDecimals
+		if s.Decimals == AllDecimals {
+			decimals = AllDecimals
+		}
+		text, _ := digits(v, w, 1000, decimals)
+		return fmt.Sprintf("%*s", w, text), m
 	}
 	base, letters := 1000.0, " kMGTPE"
 	if c.unit == bytes {
 		base, letters = 1024, "BkMGTPE"
-		if bits {
+		if s.Bits {
 			base, letters, v = 1000, "bkMGTPE", v*8
 		}
 	}
-	text, power := digits(v, w, base)
+	text, power := digits(v, w, base, s.Decimals)
 	if v == 0 {
 		return fmt.Sprintf("%*s ", w, text), noMagnitude
 	}
@@ -86,16 +110,20 @@ func (c *Column) format(v float64, bits bool) (string, magnitude) {
 }
 
 // digits writes a number in that width, after dividing it by the base as often as
-// it takes. One decimal is shown where there is one and room for it.
-func digits(v float64, width int, base float64) (text string, power int) {
+// it takes.
+func digits(v float64, width int, base float64, d Decimals) (text string, power int) {
 	for ; ; power++ {
-		if v != math.Trunc(v) || power > 0 {
-			if text = strconv.FormatFloat(v, 'f', 1, 64); len(text) <= width {
+		most := 0
+		switch {
+		case d == AllDecimals && v != 0:
+			most = width - 2 // beside a digit and the point
+		case d == SomeDecimals && (v != math.Trunc(v) || power > 0):
+			most = 1
+		}
+		for ; most >= 0; most-- {
+			if text = strconv.FormatFloat(v, 'f', most, 64); len(text) <= width {
 				return text, power
 			}
-		}
-		if text = strconv.FormatFloat(v, 'f', 0, 64); len(text) <= width {
-			return text, power
 		}
 		v /= base
 	}

@@ -50,7 +50,7 @@ func TestFormat(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c := Column{Name: "x", unit: tt.unit}
-		got, m := c.format(tt.v, tt.bits)
+		got, m := c.format(tt.v, Style{Bits: tt.bits})
 		if got != tt.want || m != tt.m {
 			t.Errorf("unit %d, bits %v: %v is %q with magnitude %d, want %q with %d", tt.unit, tt.bits, tt.v, got, m, tt.want, tt.m)
 		}
@@ -68,8 +68,10 @@ func TestFormatWidth(t *testing.T) {
 		for v := 0.001; v < 1e20; v *= 1.0713 {
 			for _, v := range []float64{v, math.Trunc(v)} {
 				for _, bits := range []bool{false, true} {
-					if got, _ := c.format(v, bits); len(got) != c.width() {
-						t.Fatalf("unit %d: %v is %q, of %d characters, want %d", u, v, got, len(got), c.width())
+					for d := range AllDecimals + 1 {
+						if got, _ := c.format(v, Style{Bits: bits, Decimals: d}); len(got) != c.width() {
+							t.Fatalf("unit %d, decimals %d: %v is %q, of %d characters, want %d", u, d, v, got, len(got), c.width())
+						}
 					}
 				}
 			}
@@ -86,5 +88,37 @@ func TestExact(t *testing.T) {
 	}
 	if got := exact(math.NaN()); got != "" {
 		t.Errorf("an unknown figure is %q, want none", got)
+	}
+}
+
+// TestDecimals has figures with decimals as dstat's --integer and --float have
+// them.
+func TestDecimals(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		unit            unit
+		v               float64
+		some, none, all string
+	}{
+		{count, 0, "  0 ", "  0 ", "  0 "},
+		{count, 1, "  1 ", "  1 ", "1.0 "},
+		{count, 0.25, "0.2 ", "  0 ", "0.2 "},
+		{count, 49.98, " 50 ", " 50 ", " 50 "},
+		{count, 1550, "1.6k", "  2k", "1.6k"},
+		{bytes, 2.5, " 2.5B", "   2B", "2.50B"},
+		{bytes, 512, " 512B", " 512B", " 512B"},
+		{bytes, 10240, "10.0k", "  10k", "10.0k"},
+		{bytes, 17.5 * 1024 * 1024 * 1024, "17.5G", "  18G", "17.5G"},
+		{percent, 33.4, " 33", " 33", " 33"},
+		{percent, 0.42, "  0", "  0", "0.4"},
+		{percent, 100, "100", "100", "100"},
+		{epoch, 1795547415.9, "1795547415", "1795547415", "1795547415"},
+	} {
+		for d, want := range map[Decimals]string{SomeDecimals: tt.some, NoDecimals: tt.none, AllDecimals: tt.all} {
+			c := Column{Name: "x", unit: tt.unit}
+			if got, _ := c.format(tt.v, Style{Decimals: d}); got != want {
+				t.Errorf("unit %d, decimals %d: %v is %q, want %q", tt.unit, d, tt.v, got, want)
+			}
+		}
 	}
 }

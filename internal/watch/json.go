@@ -9,8 +9,9 @@ import (
 )
 
 // JSON writes samples as objects, one a line: the time, the seconds since the
-// sample before, and an object for each group. What is unknown is null. The
-// summary is an object with the key summary.
+// sample before, and an object for each group, which has an object for each item
+// of a group that shows items apart. What is unknown is null. The summary is an
+// object with the key summary.
 type JSON struct {
 	W      io.Writer
 	Blocks []*Block
@@ -45,25 +46,43 @@ func (j *JSON) groups(values [][]float64) string {
 	var names []string
 	members := map[string][]string{}
 	for i, b := range j.Blocks {
-		for k, c := range b.Columns {
-			if c.unit == clock {
-				continue
-			}
-			if members[b.group] == nil {
-				names = append(names, b.group)
-			}
-			value := exact(values[i][k])
-			if value == "" {
-				value = "null"
-			}
-			members[b.group] = append(members[b.group], jsonString(c.Name)+":"+value)
+		of := jsonMembers(b, values[i])
+		if len(of) == 0 {
+			continue
 		}
+		if members[b.group] == nil {
+			names = append(names, b.group)
+		}
+		if b.item != "" {
+			of = []string{jsonObject(b.item, of)}
+		}
+		members[b.group] = append(members[b.group], of...)
 	}
 	var text strings.Builder
 	for _, name := range names {
-		text.WriteString("," + jsonString(name) + ":{" + strings.Join(members[name], ",") + "}")
+		text.WriteString("," + jsonObject(name, members[name]))
 	}
 	return text.String()
+}
+
+// jsonMembers gives the members of a block's columns.
+func jsonMembers(b *Block, values []float64) (members []string) {
+	for k, c := range b.Columns {
+		if c.time() {
+			continue
+		}
+		value := exact(values[k])
+		if value == "" {
+			value = "null"
+		}
+		members = append(members, jsonString(c.Name)+":"+value)
+	}
+	return members
+}
+
+// jsonObject gives a member that is an object.
+func jsonObject(name string, members []string) string {
+	return jsonString(name) + ":{" + strings.Join(members, ",") + "}"
 }
 
 func jsonString(s string) string {

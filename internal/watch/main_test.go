@@ -74,7 +74,7 @@ func (s *scripted) group() Group {
 			{Name: "now"},
 			{Name: "rate", kind: rate},
 		},
-		read: func(*reading) ([]float64, time.Time, error) {
+		read: func(*reading) ([]part, time.Time, error) {
 			at := time.Now()
 			i := s.n
 			s.n++
@@ -84,7 +84,7 @@ func (s *scripted) group() Group {
 			if i >= len(s.readings) {
 				return nil, at, errors.New("no reading is left")
 			}
-			return []float64{s.readings[i], s.readings[i]}, at, nil
+			return whole(s.readings[i], s.readings[i]), at, nil
 		},
 	}}}
 }

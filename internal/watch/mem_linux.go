@@ -11,7 +11,7 @@ import (
 	"github.com/l4stat/l4stat/internal/guard"
 )
 
-func readMem(r *reading) ([]float64, time.Time, error) {
+func readMem(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
 	all, err := procfs.NewFS(r.root)
 	if err != nil {
@@ -36,5 +36,5 @@ func readMem(r *reading) ([]float64, time.Time, error) {
 	if len(missing) > 0 {
 		err = fmt.Errorf("%s does not have %s", path, strings.Join(missing, ", "))
 	}
-	return []float64{used, free, buffers, cached}, at, err
+	return whole(used, free, buffers, cached), at, err
 }

@@ -17,21 +17,22 @@ func TestReadProc(t *testing.T) {
 	const whole = "MemTotal: 100 kB\nMemFree: 40 kB\nBuffers: 5 kB\nCached: 20 kB\nShmem: 3 kB\nSReclaimable: 2 kB\n"
 	tests := []struct {
 		name, file, text string
-		read             func(*reading) ([]float64, time.Time, error)
+		read             func(*reading) ([]part, time.Time, error)
 		want, problem    string
 	}{
-		{"memory", "meminfo", whole, readMem, "[36864 40960 5120 20480]", ""},
-		{"no free memory", "meminfo", strings.Replace(whole, "MemFree", "MemBusy", 1), readMem, "[NaN NaN 5120 20480]", "does not have MemFree"},
-		{"no total", "meminfo", strings.Replace(whole, "MemTotal", "Total", 1), readMem, "[NaN 40960 5120 20480]", "does not have MemTotal"},
-		{"an empty file", "meminfo", "", readMem, "[NaN NaN NaN NaN]", "does not have MemFree, Buffers, Cached, MemTotal, SReclaimable, Shmem"},
+		{"memory", "meminfo", whole, readMem, "[{ [36864 40960 5120 20480]}]", ""},
+		{"no free memory", "meminfo", strings.Replace(whole, "MemFree", "MemBusy", 1), readMem, "[{ [NaN NaN 5120 20480]}]", "does not have MemFree"},
+		{"no total", "meminfo", strings.Replace(whole, "MemTotal", "Total", 1), readMem, "[{ [NaN 40960 5120 20480]}]", "does not have MemTotal"},
+		{"an empty file", "meminfo", "", readMem, "[{ [NaN NaN NaN NaN]}]", "does not have MemFree, Buffers, Cached, MemTotal, SReclaimable, Shmem"},
 		{"a short line", "meminfo", "MemTotal:\n", readMem, "[]", "not in the expected form"},
 		{"a negative one", "meminfo", "MemTotal: -1 kB\n", readMem, "[]", "invalid syntax"},
 		{"no file", "other", whole, readMem, "[]", "no such file"},
 
-		{"processors", "stat", "cpu  1 2 4 8 16 32 64 128 0 0\ncpu0 0\n", readCPU, "[99 4 8 16 128]", ""},
-		{"short", "stat", "cpu  1 2 4 8\n", readCPU, "[]", `the first line is "cpu  1 2 4 8\n", want cpu and 8 times`},
-		{"negative", "stat", "cpu  1 2 4 8 16 32 64 -128 0 0\n", readCPU, "[]", `parsing "-128"`},
-		{"endless", "stat", strings.Repeat("9 ", 100_000), readCPU, "[]", "no line of all processors"},
+		{"processors", "stat", "cpu  1 2 4 8 16 32 64 128 0 0\ncpu0 1 2 4 8 16 32 64 128 0 0\ncpu2 0 0 0 1 0 0 0 0\nintr 1\ncpu3 0 0 0 0 0 0 0 0\n", readCPU, "[{0 [99 4 8 16 128]} {2 [0 0 1 0 0]}]", ""},
+		{"short", "stat", "cpu  1 2 4 8\ncpu0 1 2 4 8\n", readCPU, "[]", `a line is "cpu0 1 2 4 8", want a processor and 8 times`},
+		{"negative", "stat", "cpu0  1 2 4 8 16 32 64 -128 0 0\n", readCPU, "[]", `parsing "-128"`},
+		{"endless", "stat", strings.Repeat("9 ", 100_000), readCPU, "[]", "token too long"},
+		{"none", "stat", "cpu  1 2 4 8 16 32 64 128 0 0\nintr 1\n", readCPU, "[]", "no line of a processor"},
 		{"no file of processors", "other", "", readCPU, "[]", "no such file"},
 	}
 	for _, tt := range tests {
@@ -41,8 +42,8 @@ func TestReadProc(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(root, tt.file), []byte(tt.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			values, _, err := tt.read(&reading{ctx: context.Background(), root: root})
-			if got := fmt.Sprint(values); got != tt.want {
+			parts, _, err := tt.read(&reading{ctx: context.Background(), root: root})
+			if got := fmt.Sprint(parts); got != tt.want {
 				t.Errorf("the figures are %s, want %s", got, tt.want)
 			}
 			switch {

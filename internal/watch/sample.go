@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/l4stat/l4stat/internal/counters"
@@ -28,8 +29,8 @@ type Sampler struct {
 
 // blockReading is what a block read, and when.
 type blockReading struct {
-	values []float64
-	at     time.Time
+	parts []part
+	at    time.Time
 }
 
 // Sample is one line of figures.
@@ -76,23 +77,23 @@ func (s *Sampler) Sample(ctx context.Context) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{ctx: ctx, root: s.root, sets: map[string]setReading{}}
+	r := newReading(ctx, s.root)
 	for i, b := range s.blocks {
 		now := blockReading{at: began}
 		var err error
 		if b.sockets != nil {
-			now.values = b.sockets.values()
+			now.parts = whole(b.sockets.values()...)
 			err = failedTables(failed, b.sockets.tables())
 		} else {
-			now.values, now.at, err = b.read(r)
+			now.parts, now.at, err = b.read(r)
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
 			s.warn(fmt.Sprintf("--%s shows - for what cannot be read: %v", b.group, err))
-			if now.values == nil || b.sockets != nil {
-				now.values = unknowns(len(b.Columns))
+			if b.sockets != nil {
+				now.parts = nil
 			}
 		}
 		sample.Values[i] = figures(b, s.last[i], now)
@@ -154,31 +155,40 @@ func failedTables(failed socket.TableErrors, needed []socket.Table) error {
 }
 
 // figures makes what is shown of what was read. Rates use the time that passed
-// between the two readings, however late the second is.
+// between the two readings, however late the second is. Each part's growth is
+// taken by itself and then added up: what comes, goes or begins anew between the
+// two, an interface for one, has no growth that is known and takes none away from
+// the others.
 func figures(b *Block, before, now blockReading) []float64 {
-	values := slices.Clone(now.values)
-	grown := unknowns(len(values))
-	var all float64
-	for i, c := range b.Columns {
-		if before.values == nil || c.kind == gauge {
-			continue
-		}
-		grown[i] = now.values[i] - before.values[i]
-		switch {
-		case c.kind == share:
-			grown[i] = max(grown[i], 0) // Linux takes back some idle time now and then
-			all += grown[i]
-		case grown[i] < 0:
-			grown[i] = unknown // the counter began anew
+	earlier := make(map[string][]float64, len(before.parts))
+	for _, p := range before.parts {
+		earlier[p.of] = p.values
+	}
+	values := unknowns(len(b.Columns))
+	for _, p := range now.parts {
+		was := earlier[p.of]
+		for i, c := range b.Columns {
+			switch {
+			case c.kind == gauge:
+				values[i] = plus(values[i], p.values[i])
+			case was != nil:
+				values[i] = plus(values[i], c.growth(was[i], p.values[i]))
+			}
 		}
 	}
 	over := now.at.Sub(before.at).Seconds()
+	var all float64 // that the shares are of
+	for i, c := range b.Columns {
+		if c.kind == share && !math.IsNaN(values[i]) {
+			all += values[i]
+		}
+	}
 	for i, c := range b.Columns {
 		switch {
 		case c.kind == rate && over > 0:
-			values[i] = grown[i] / over
+			values[i] /= over
 		case c.kind == share && all > 0:
-			values[i] = 100 * grown[i] / all
+			values[i] *= 100 / all
 		case c.kind != gauge:
 			values[i] = unknown
 		}
@@ -186,11 +196,40 @@ func figures(b *Block, before, now blockReading) []float64 {
 	return values
 }
 
+// growth returns how much a part's counter grew.
+func (c *Column) growth(before, now float64) float64 {
+	switch grown := now - before; {
+	case grown >= 0:
+		return grown
+	case c.kind == share:
+		return 0 // Linux takes back some idle time now and then
+	default:
+		return unknown // the counter began anew
+	}
+}
+
+// plus adds up what is known.
+func plus(sum, v float64) float64 {
+	switch {
+	case math.IsNaN(v):
+		return sum
+	case math.IsNaN(sum):
+		return v
+	default:
+		return sum + v
+	}
+}
+
 // reading is what blocks share in one sample.
 type reading struct {
 	ctx  context.Context
 	root string
 	sets map[string]setReading
+	all  map[*items]*itemReading
+}
+
+func newReading(ctx context.Context, root string) *reading {
+	return &reading{ctx: ctx, root: root, sets: map[string]setReading{}, all: map[*items]*itemReading{}}
 }
 
 type setReading struct {
@@ -221,32 +260,38 @@ func (r *reading) readSet(name string) setReading {
 
 // fromCounters makes the read of a block whose columns are figures of a set, added
 // up over its rows.
-func fromCounters(set string, keys ...string) func(*reading) ([]float64, time.Time, error) {
-	return func(r *reading) ([]float64, time.Time, error) {
+func fromCounters(set string, keys ...string) func(*reading) ([]part, time.Time, error) {
+	return func(r *reading) ([]part, time.Time, error) {
 		rows, at, err := r.counters(set)
-		values := unknowns(len(keys))
-		known := true
-		for i, key := range keys {
-			values[i] = total(rows, key)
-			known = known && !math.IsNaN(values[i])
-		}
-		if _, others := err.(counters.Missing); others && known {
+		parts := partsOf(rows, keys...)
+		if _, others := err.(counters.Missing); others && known(parts, len(keys)) {
 			err = nil
 		}
-		return values, at, err
+		return parts, at, err
 	}
 }
 
-// total adds up a figure over rows. It is unknown where no row has it.
-func total(rows []counters.Row, key string) float64 {
-	sum, known := 0.0, false
-	for _, row := range rows {
-		if n, ok := row.Int(key); ok {
-			sum, known = sum+float64(n), true
+// known reports whether each of the columns is known of one part at least.
+func known(parts []part, columns int) bool {
+	for i := range columns {
+		if !slices.ContainsFunc(parts, func(p part) bool { return !math.IsNaN(p.values[i]) }) {
+			return false
 		}
 	}
-	if !known {
-		return unknown
+	return true
+}
+
+// partsOf takes figures of each row. What a row does not have is unknown.
+func partsOf(rows []counters.Row, keys ...string) []part {
+	parts := make([]part, len(rows))
+	for i, row := range rows {
+		values := unknowns(len(keys))
+		for j, key := range keys {
+			if n, ok := row.Int(key); ok {
+				values[j] = float64(n)
+			}
+		}
+		parts[i] = part{of: strings.Join(row.Tags, " "), values: values}
 	}
-	return sum
+	return parts
 }

@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type Screen struct {
 	Size      func() (width, height int)
 	Color     bool
 	NoHeaders bool
-	Bits      bool // show bits per second rather than bytes
+	Style     Style
 
 	width  int      // what the layout is for
 	shown  []partOf // the layout
@@ -103,50 +104,69 @@ func (s *Screen) header() {
 			w += 1 + c.width()
 			parts = append(parts, s.paint(underlined, c.title()))
 		}
-		titles = append(titles, s.paint(plain, center(s.Blocks[p.block].Title, max(w-1, 0))))
+		titles = append(titles, s.paint(plain, center(s.Blocks[p.block].title(w-1), w-1)))
 		names = append(names, strings.Join(parts, " "))
 	}
 	s.write(strings.Join(titles, " "))
 	s.write(strings.Join(names, s.paint(plain, "|")))
 }
 
-// layout finds the blocks that the terminal has room for. Those at the right are
-// left out first, and where not even the first block fits, its columns.
+// layout fills the terminal: with the blocks that fit whole, those at the left
+// first, and then with columns of those that do not.
 func (s *Screen) layout() {
-	s.shown, s.left = s.shown[:0], nil
-	used := 0
-	full := false
-	for i, b := range s.Blocks {
-		w := len(b.Columns) - 1
-		for _, c := range b.Columns {
-			w += c.width()
-		}
-		if i > 0 {
-			w++
-		}
-		if s.width == 0 || !full && used+w+labelWidth <= s.width {
-			s.shown = append(s.shown, partOf{i, b.Columns})
-			used += w
-			continue
-		}
-		full = true
-		if i > 0 {
-			s.left = append(s.left, b.Title)
-			continue
-		}
-		columns := b.Columns
-		for w+labelWidth > s.width && len(columns) > 0 {
-			last := columns[len(columns)-1]
-			columns = columns[:len(columns)-1]
-			w -= last.width() + 1
-		}
-		s.shown = append(s.shown, partOf{i, columns})
-		names := make([]string, 0, len(b.Columns)-len(columns))
-		for _, c := range b.Columns[len(columns):] {
-			names = append(names, c.Name)
-		}
-		s.left = append(s.left, b.Title+" ("+strings.Join(names, " ")+")")
+	s.shown, s.left = make([]partOf, 0, len(s.Blocks)), nil
+	room := s.width - labelWidth + 1 // nothing separates the first block from one before it
+	if s.width == 0 {
+		room = math.MaxInt
 	}
+	fit := make([]int, len(s.Blocks)) // how many columns of each
+	for i, b := range s.Blocks {
+		w := 0
+		for _, c := range b.Columns {
+			w += 1 + c.width()
+		}
+		if w <= room {
+			room -= w
+			fit[i] = len(b.Columns)
+		}
+	}
+	for i, b := range s.Blocks {
+		for _, c := range b.Columns[fit[i]:] {
+			if 1+c.width() > room {
+				break
+			}
+			room -= 1 + c.width()
+			fit[i]++
+		}
+	}
+	for i, b := range s.Blocks {
+		if fit[i] > 0 {
+			s.shown = append(s.shown, partOf{i, b.Columns[:fit[i]]})
+		}
+		if fit[i] < len(b.Columns) {
+			s.left = append(s.left, b.rest(fit[i]))
+		}
+	}
+}
+
+// rest names a block, or its columns from the nth on.
+func (b *Block) rest(n int) string {
+	if n == 0 {
+		return b.Title
+	}
+	var names []string
+	for _, c := range b.Columns[n:] {
+		names = append(names, c.Name)
+	}
+	return b.Title + " (" + strings.Join(names, " ") + ")"
+}
+
+// title is the block's title, or its item alone where there is no room for more.
+func (b *Block) title(width int) string {
+	if b.item != "" && runewidth.StringWidth(b.Title) > width {
+		return b.item
+	}
+	return b.Title
 }
 
 // noteLeft says what there is no room for.
@@ -155,7 +175,12 @@ func (s *Screen) noteLeft() {
 		s.note("-- all columns have room now")
 		return
 	}
-	s.note(fmt.Sprintf("-- no room in %d columns for: %s", s.width, strings.Join(s.left, ", ")))
+	const most = 10 // there may be a block for each of a thousand interfaces
+	left := strings.Join(s.left[:min(len(s.left), most)], ", ")
+	if more := len(s.left) - most; more > 0 {
+		left += fmt.Sprintf(" and %d more", more)
+	}
+	s.note(fmt.Sprintf("-- no room in %d columns for: %s", s.width, left))
 }
 
 // note writes words, in as many lines as the terminal needs.
@@ -200,7 +225,7 @@ func (s *Screen) line(values [][]float64, label string) {
 	for _, p := range s.shown {
 		var parts []string
 		for j, c := range p.columns {
-			text, m := c.format(values[p.block][j], s.Bits)
+			text, m := c.format(values[p.block][j], s.Style)
 			parts = append(parts, s.paint(byMagnitude[m], text))
 		}
 		blocks = append(blocks, strings.Join(parts, " "))

@@ -31,7 +31,7 @@ func some(blocks []*Block) []*Sample {
 			for j, c := range b.Columns {
 				v := math.Trunc(float64(n) * math.Pow(7, float64(j+n)) * 1.5)
 				switch {
-				case c.unit == clock:
+				case c.time():
 					v = float64(s.Time.UnixNano()) / 1e9
 				case c.kind != gauge && n == 0:
 					v = unknown
@@ -71,6 +71,7 @@ func TestScreen(t *testing.T) {
 	all := blocksOf(Groups()...)
 	l4 := blocksOf(newTCP(), newUDP())
 	timed := blocksOf(newTime(), newTCP(), newUDP(), newNet())
+	apart := blocksOf(newEpoch(), newNet().Of([]string{"eth0", "veth1234abcd", "a\x1b[31m", Total}), newCPU().Of([]string{"0", Total}))
 	size := func(width, height int) func() (int, int) { return func() (int, int) { return width, height } }
 	tests := []struct {
 		name   string
@@ -79,13 +80,16 @@ func TestScreen(t *testing.T) {
 	}{
 		{"pipe", l4, Screen{}},
 		{"pipe-all", all, Screen{}},
-		{"pipe-bits", timed, Screen{Bits: true}},
+		{"pipe-bits", timed, Screen{Style: Style{Bits: true}}},
 		{"pipe-noheaders", l4, Screen{NoHeaders: true}},
 		{"terminal-80", l4, Screen{Size: size(80, 24), Color: true}},
 		{"terminal-80-all", all, Screen{Size: size(80, 24)}},
 		{"terminal-200-all", all, Screen{Size: size(200, 24)}},
 		{"terminal-exact", l4, Screen{Size: size(73, 24)}},
 		{"terminal-one-less", l4, Screen{Size: size(72, 24)}},
+		{"terminal-40", l4, Screen{Size: size(40, 24)}},
+		{"terminal-40-all", all, Screen{Size: size(40, 24)}},
+		{"terminal-apart", apart, Screen{Size: size(80, 24), Style: Style{Decimals: AllDecimals}}},
 		{"terminal-20", l4, Screen{Size: size(20, 24)}},
 		{"terminal-5", l4, Screen{Size: size(5, 24)}},
 		{"terminal-low", l4, Screen{Size: size(80, 4)}},
@@ -127,7 +131,7 @@ func TestScreenResize(t *testing.T) {
 	var out stdbytes.Buffer
 	width := 1
 	s := &Screen{W: &out, Blocks: blocks, Size: func() (int, int) { return width, 24 }, Color: true}
-	for ; width <= 210; width++ {
+	for ; width <= 230; width++ {
 		out.Reset()
 		if err := s.Row(samples[width%3]); err != nil {
 			t.Fatal(err)
@@ -135,7 +139,7 @@ func TestScreenResize(t *testing.T) {
 		checkWidth(t, out.String(), width)
 	}
 	if strings.Contains(out.String(), "no room") || len(s.left) > 0 {
-		t.Errorf("210 columns have no room for %q", s.left)
+		t.Errorf("230 columns have no room for %q", s.left)
 	}
 }
 
@@ -174,6 +178,16 @@ func TestJSON(t *testing.T) {
 	write(t, &JSON{W: &out, Blocks: blocks}, blocks, samples)
 	golden(t, "json.golden", out.String())
 	checkJSON(t, out.Bytes())
+
+	blocks = blocksOf(newEpoch(), newNet().Of([]string{"eth0", "a\"b\x1b", Total}), newUDP())
+	out.Reset()
+	if err := (&JSON{W: &out, Blocks: blocks}).Row(some(blocks)[2]); err != nil {
+		t.Fatal(err)
+	}
+	checkJSON(t, out.Bytes())
+	if got, want := out.String(), `,"net":{"eth0":{"recv":147,"send":1029},"a\"b\\x1b":{"recv":147,"send":1029},"total":{"recv":147,"send":1029}},"udp":{`; !strings.Contains(got, want) {
+		t.Errorf("items apart are\n%s\nwant\n%s", got, want)
+	}
 }
 
 func TestCSV(t *testing.T) {

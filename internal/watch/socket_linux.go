@@ -10,7 +10,7 @@ import (
 	"github.com/l4stat/l4stat/internal/counters"
 )
 
-func readSockstat(r *reading) ([]float64, time.Time, error) {
+func readSockstat(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
 	four, err := counters.NetSockstat(r.root, false)
 	if err != nil {
@@ -24,7 +24,7 @@ func readSockstat(r *reading) ([]float64, time.Time, error) {
 	addInUse(inUse, four)
 	six, err := counters.NetSockstat(r.root, true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
-		return values, at, err
+		return whole(values...), at, err
 	}
 	if six != nil {
 		addInUse(inUse, six)
@@ -34,7 +34,7 @@ func readSockstat(r *reading) ([]float64, time.Time, error) {
 			values[1+i] = float64(n)
 		}
 	}
-	return values, at, nil
+	return whole(values...), at, nil
 }
 
 // addInUse adds the sockets of each protocol; those of sockstat6 have a 6 at the

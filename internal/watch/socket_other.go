@@ -4,4 +4,4 @@ package watch
 
 import "time"
 
-func readSockstat(*reading) ([]float64, time.Time, error) { return nil, time.Now(), errSystem }
+func readSockstat(*reading) ([]part, time.Time, error) { return nil, time.Now(), errSystem }

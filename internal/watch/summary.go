@@ -35,7 +35,7 @@ func (s *Summary) add(sample *Sample) {
 	s.Time += sample.Elapsed
 	for i, values := range sample.Values {
 		for j, v := range values {
-			if math.IsNaN(v) || s.blocks[i].Columns[j].unit == clock {
+			if math.IsNaN(v) || s.blocks[i].Columns[j].time() {
 				continue
 			}
 			w := 1.0

@@ -159,8 +159,44 @@ func TestSummaryWeighsTime(t *testing.T) {
 func TestShare(t *testing.T) {
 	t.Parallel()
 	b := &Block{Columns: []Column{{kind: share}, {kind: share}, {kind: share}}}
-	got := figures(b, blockReading{values: []float64{10, 10, 10}}, blockReading{values: []float64{13, 11, 9}})
+	got := figures(b, blockReading{parts: whole(10, 10, 10)}, blockReading{parts: whole(13, 11, 9)})
 	if want := []float64{75, 25, 0}; !reflect.DeepEqual(got, want) {
 		t.Errorf("shares are %v, want %v", got, want)
+	}
+}
+
+// TestPartsComeAndGo has each part's growth taken by itself.
+func TestPartsComeAndGo(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	parts := func(values map[string][]float64) (all []part) {
+		for of, v := range values {
+			all = append(all, part{of, v})
+		}
+		return all
+	}
+	rates := []Column{{kind: rate}, {}}
+	shares := []Column{{kind: share}, {kind: share}}
+	for _, tt := range []struct {
+		name        string
+		columns     []Column
+		before, now map[string][]float64
+		want        []float64
+	}{
+		{"an interface goes", rates, map[string][]float64{"a": {100, 1}, "b": {50, 1}}, map[string][]float64{"a": {200, 1}}, []float64{50, 1}},
+		{"one comes with what it counted elsewhere", rates, map[string][]float64{"a": {100, 1}}, map[string][]float64{"a": {200, 1}, "b": {1e9, 1}}, []float64{50, 2}},
+		{"one begins anew", rates, map[string][]float64{"a": {100, 1}, "b": {50, 1}}, map[string][]float64{"a": {200, 1}, "b": {10, 1}}, []float64{50, 2}},
+		{"the only one begins anew", rates, map[string][]float64{"a": {100, 1}}, map[string][]float64{"a": {20, 1}}, []float64{math.NaN(), 1}},
+		{"one is not known", rates, map[string][]float64{"a": {100, 1}, "b": {50, 1}}, map[string][]float64{"a": {200, 1}, "b": {math.NaN(), math.NaN()}}, []float64{50, 1}},
+		{"none is there", rates, map[string][]float64{"a": {100, 1}}, nil, []float64{math.NaN(), math.NaN()}},
+		// Idle time of hours comes and goes with a processor.
+		{"a processor goes offline", shares, map[string][]float64{"0": {10, 10}, "1": {10, 90000}}, map[string][]float64{"0": {11, 13}}, []float64{25, 75}},
+		{"a processor comes online", shares, map[string][]float64{"0": {10, 10}}, map[string][]float64{"0": {11, 13}, "1": {10, 90000}}, []float64{25, 75}},
+		{"idle time of one is taken back", shares, map[string][]float64{"0": {10, 10}, "1": {10, 20}}, map[string][]float64{"0": {11, 13}, "1": {14, 5}}, []float64{62.5, 37.5}},
+	} {
+		got := figures(&Block{Columns: tt.columns}, blockReading{parts(tt.before), at}, blockReading{parts(tt.now), at.Add(2 * time.Second)})
+		if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: figures are %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
