@@ -119,7 +119,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			remedy = "give a time with its unit, such as 10s or 500ms"
 		case "int":
 			remedy = "give a whole number"
-		case "bool":
+		case "bool", "boolfunc":
 			remedy = "give true or false, or the flag alone"
 		}
 		return fmt.Errorf("%s %q: %s", bothNames(value.GetFlag()), value.GetValue(), remedy)
@@ -158,9 +158,10 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError) error {
 	return fmt.Errorf("unknown flag %s", written)
 }
 
-// commandWith finds the first command that has the flag, nil where none has it.
+// commandWith finds the first command that has the flag, by its whole name and for
+// people to use, nil where none has it.
 func commandWith(cmd *cobra.Command, flag string) *cobra.Command {
-	if cmd.Flags().Lookup(flag) != nil {
+	if f := cmd.Flags().Lookup(flag); f != nil && f.Name == flag && !f.Hidden {
 		return cmd
 	}
 	for _, c := range cmd.Commands() {

@@ -52,6 +52,8 @@ func TestBadUsage(t *testing.T) {
 		{"one of two lists without a comma", nil, []string{"emit", "--ports", "80", "--include", "tcp", "udp"}, []string{`"udp"`, "by commas"}},
 		{"whole number", nil, []string{"emit", "--buffer-limit", "many"}, []string{"--buffer-limit", `"many"`, "whole number"}},
 		{"flag that has no value", nil, []string{"emit", "--once=maybe"}, []string{"--once", `"maybe"`, "true or false"}},
+		{"dstat's flag elsewhere", nil, []string{"emit", "--disk"}, []string{"unknown flag --disk; see l4stat emit --help"}},
+		{"beginning of a flag of another command", nil, []string{"emit", "--noupd"}, []string{"unknown flag --noupd; see l4stat emit --help"}},
 		{"unknown argument", nil, []string{"emit", "80"}, []string{`"80"`, "l4stat emit --help"}},
 		{"interval that is none", nil, []string{"emit", "--interval", "10"}, []string{"--interval", `"10"`, "such as 10s", "l4stat emit --help"}},
 		{"interval of nothing", nil, []string{"emit", "--interval", "0s"}, []string{"--interval 0s", "1ms or more", "10s"}},

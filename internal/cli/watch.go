@@ -68,7 +68,7 @@ func newWatch() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags(), groups)
-	f.env.read(cmd.Flags(), &f.notHere)
+	f.env.read(cmd, &f.notHere)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) == 1 && strings.Contains("0123456789.", unknown.GetSpecifiedName()) {
@@ -108,12 +108,12 @@ func (f *watchFlags) add(flags *pflag.FlagSet, groups []watch.Group) {
 
 // read has the flags begin with those of the environment. What of it is not here
 // is left out: it is meant for dstat in the first place.
-func (e *dstatEnv) read(flags *pflag.FlagSet, notHere *notHereError) {
+func (e *dstatEnv) read(cmd *cobra.Command, notHere *notHereError) {
 	text := os.Getenv(EnvDstat)
-	if err := flags.Parse(strings.Fields(text)); err != nil {
-		e.err = usage("%s=%q: %w; change it, or leave it out with %[1]s= l4stat watch", EnvDstat, text, err)
+	if err := cmd.Flags().Parse(strings.Fields(text)); err != nil {
+		e.err = usage("%s=%q: %w; change it, or leave it out with %[1]s= l4stat watch", EnvDstat, text, flagError(cmd, err))
 	}
-	e.args = flags.Args()
+	e.args = cmd.Flags().Args()
 	e.notHere, *notHere = *notHere, nil
 }
 

@@ -30,6 +30,7 @@ func TestWatchBadUsage(t *testing.T) {
 		{"delay beyond numbers", []string{"1e999"}, []string{`delay "1e999"`, year}},
 		{"delay just beyond what a duration holds", []string{"9223372036.854776"}, []string{`delay "9223372036.854776"`, year}},
 		{"delay of more than a year", []string{"31536001"}, []string{`delay "31536001"`, year}},
+		{"neither true nor false", []string{"--bits=x"}, []string{`--bits "x"`, "give true or false"}},
 		{"dstat's disks", []string{"-d"}, []string{"-d/--disk: ", "no disks", "iostat"}},
 		{"dstat's disks among others", []string{"-tcdn"}, []string{"-d/--disk: ", "no disks", "iostat"}},
 		{"dstat's list of disks", []string{"-tD", "total,sda"}, []string{"-D: ", "no disks", "iostat"}},

@@ -40,7 +40,8 @@ func TestShimEnds(t *testing.T) {
 			t.Errorf("the last line is not whole: %q", last)
 		}
 		for _, line := range lines[:len(lines)-1] {
-			if !strings.HasPrefix(line, "netstat,") {
+			// On a busy machine the interval may not be kept.
+			if !strings.HasPrefix(line, "netstat,") && !strings.Contains(line, "cannot be kept") {
 				t.Errorf("wrote %q", line)
 			}
 		}

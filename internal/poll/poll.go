@@ -14,7 +14,7 @@ import (
 func Every(ctx context.Context, interval time.Duration, slow func(*SlowError), fn func() error) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	pace := Pace{Interval: interval}
+	pace := Pace{Interval: interval, For: lasting}
 	for {
 		began := time.Now()
 		if err := fn(); err != nil {
@@ -32,6 +32,10 @@ func Every(ctx context.Context, interval time.Duration, slow func(*SlowError), f
 	}
 }
 
+// lasting is for how long calls must be slow before somebody hears of it: a machine
+// may be busy for a moment.
+const lasting = 2 * time.Second
+
 // SlowError is an interval that cannot be kept.
 type SlowError struct {
 	Interval time.Duration
@@ -48,19 +52,23 @@ func (e *SlowError) Error() string {
 // reason to say so.
 type Pace struct {
 	Interval time.Duration
-	slow     int // calls in a row that took longer
+	For      time.Duration // that slow calls must take together
+
+	slow int           // calls in a row that took longer
+	took time.Duration // by them together
 }
 
-// Slower takes note of how long a call took, and reports whether it is the third
-// in a row that took longer than the interval.
+// Slower takes note of how long a call took, and reports whether it is at least
+// the third in a row that took longer than the interval, and they took For.
 func (p *Pace) Slower(took time.Duration) bool {
 	const often = 3
 	if took <= p.Interval {
-		p.slow = 0
+		p.slow, p.took = 0, 0
 		return false
 	}
 	p.slow++
-	return p.slow == often
+	p.took += took
+	return p.slow >= often && p.took >= p.For
 }
 
 // Enough returns an interval of one digit that leaves half of the time to others
