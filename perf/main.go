@@ -8,7 +8,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -56,7 +55,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.Rounds, "rounds", 9, "how many times each is measured")
 	flag.DurationVar(&s.Stress, "stress", 10*time.Minute, "how long the stress run takes")
 	names := flag.String("parts", "", "the parts to run, of crowd, conns, owners, growth and stress, separated by commas; all if empty")
-	write := flag.Bool("write", false, "put the tables and the plot into docs/performance.md")
+	write := flag.Bool("write", false, "put the tables, those of -parts alone if given, else all and the plot, into docs/performance.md")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
@@ -73,9 +72,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if *write && *names != "" {
-		return errors.New("-write needs all parts")
-	}
 
 	root, err := goTool(ctx, "list", "-m", "-f", "{{.Dir}}", "github.com/l4stat/l4stat")
 	if err != nil {
@@ -90,7 +86,7 @@ func run(ctx context.Context) error {
 	if _, err := goTool(ctx, "build", "-C", root, "-o", s.Program, "./cmd/l4stat"); err != nil {
 		return err
 	}
-	if *write {
+	if *write && *names == "" {
 		s.Plot = filepath.Join(root, "docs", "performance.png")
 	}
 
@@ -115,10 +111,16 @@ func run(ctx context.Context) error {
 	if failed > 0 {
 		return fmt.Errorf("%d claims are not met", failed)
 	}
-	if *write {
-		return replaceReport(filepath.Join(root, "docs", "performance.md"), report.String())
+	if !*write {
+		return nil
 	}
-	return nil
+	path := filepath.Join(root, "docs", "performance.md")
+	return replaceReport(path, func(old string) string {
+		if *names != "" {
+			return updateReport(old, sections)
+		}
+		return report.String()
+	})
 }
 
 // machine says what the figures were measured on.
@@ -135,17 +137,18 @@ const (
 	endReport   = "<!-- end of what the command prints -->\n"
 )
 
-func replaceReport(path, report string) error {
+// replaceReport has the report in the file at path made anew from the old one.
+func replaceReport(path string, make func(old string) string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	head, rest, ok := strings.Cut(string(text), beginReport)
-	_, tail, ok2 := strings.Cut(rest, endReport)
+	old, tail, ok2 := strings.Cut(rest, endReport)
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has no lines %q and %q to put the report between", path, beginReport, endReport)
 	}
-	return os.WriteFile(path, []byte(head+beginReport+"\n"+report+endReport+tail), 0o644)
+	return os.WriteFile(path, []byte(head+beginReport+"\n"+make(strings.TrimPrefix(old, "\n"))+endReport+tail), 0o644)
 }
 
 func goTool(ctx context.Context, args ...string) (string, error) {

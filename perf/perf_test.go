@@ -130,7 +130,7 @@ func TestReplaceReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := replaceReport(path, "new\n"); err != nil {
+		if err := replaceReport(path, func(string) string { return "new\n" }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +141,30 @@ func TestReplaceReport(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no marks"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := replaceReport(path, "new\n"); err == nil {
+	if err := replaceReport(path, func(string) string { return "new\n" }); err == nil {
 		t.Error("no error where there is no place for the report")
+	}
+}
+
+func TestUpdateReport(t *testing.T) {
+	first := section{Title: "A", Text: "a", Header: []string{"", "x"}, Rows: [][]string{{"r", "1"}}, Claims: []claim{{What: "is a", Value: 1, Bound: 2}}}
+	second := section{Title: "B", Text: "b", Header: []string{"", "x"}, Rows: [][]string{{"r", "2"}}, Claims: []claim{{What: "is b", Value: 1, Bound: 2}}}
+	var b bytes.Buffer
+	b.WriteString("where\n\n")
+	first.write(&b)
+	second.write(&b)
+	writeClaims(&b, []section{first, second})
+	once := b.String()
+
+	first.Text, first.Claims[0].Value = "anew", 3
+	third := section{Title: "C", Text: "c", Header: []string{"", "x"}, Claims: []claim{{What: "is c", Value: 1, Bound: 2}}}
+	got := updateReport(once, []section{first, third})
+	if twice := updateReport(got, []section{first, third}); twice != got {
+		t.Errorf("a second time it changes from\n%s\nto\n%s", got, twice)
+	}
+	want := strings.NewReplacer("a\n\n|  | x", "anew Measured apart: "+machine()+"\n\n|  | x", "| is a | at most 2 | 1 | yes |", "| is a | at most 2 | 3 | **no** |",
+		"### What", "### C\n\nc Measured apart: "+machine()+"\n\n|  | x |\n|---|--:|\n\n### What", "| is b | at most 2 | 1 | yes |\n", "| is b | at most 2 | 1 | yes |\n| is c | at most 2 | 1 | yes |\n").Replace(once)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -37,25 +37,61 @@ func (s *section) write(b *bytes.Buffer) {
 	writeTable(b, s.Header, s.Rows)
 }
 
+// claimsTitle begins the last table of a report.
+const claimsTitle = "### What is claimed\n"
+
 // writeClaims writes what all sections claim, and gives how many are not met.
 func writeClaims(b *bytes.Buffer, sections []section) (failed int) {
 	var rows [][]string
 	for _, s := range sections {
 		for _, c := range s.Claims {
-			bound, verdict := "at most ", "yes"
-			if c.Least {
-				bound = "at least "
-			}
 			if !c.met() {
-				verdict = "**no**"
 				failed++
 			}
-			rows = append(rows, []string{c.What, bound + figure(c.Bound) + c.Unit, figure(c.Value) + c.Unit, verdict})
+			rows = append(rows, c.row())
 		}
 	}
-	b.WriteString("### What is claimed\n\n")
+	b.WriteString(claimsTitle + "\n")
 	writeTable(b, []string{"claim", "bound", "measured", "met"}, rows)
 	return failed
+}
+
+func (c claim) row() []string {
+	bound, verdict := "at most ", "yes"
+	if c.Least {
+		bound = "at least "
+	}
+	if !c.met() {
+		verdict = "**no**"
+	}
+	return []string{c.What, bound + figure(c.Bound) + c.Unit, figure(c.Value) + c.Unit, verdict}
+}
+
+// updateReport puts sections that were measured apart into a report: each in the
+// place of the section with its title, or after all, and their claims likewise.
+func updateReport(report string, sections []section) string {
+	body, claims, _ := strings.Cut(report, claimsTitle)
+	claims = strings.TrimRight(claims, "\n") + "\n"
+	for _, s := range sections {
+		s.Text += " Measured apart: " + machine()
+		var b bytes.Buffer
+		s.write(&b)
+		before, rest, _ := strings.Cut(body, "### "+s.Title+"\n")
+		_, after, more := strings.Cut(rest, "\n### ")
+		body = before + b.String()
+		if more {
+			body += "### " + after
+		}
+		for _, c := range s.Claims {
+			line := "| " + strings.Join(c.row(), " | ") + " |\n"
+			before, rest, known := strings.Cut(claims, "| "+c.What+" | ")
+			if known {
+				_, rest, _ = strings.Cut(rest, "\n")
+			}
+			claims = before + line + rest
+		}
+	}
+	return body + claimsTitle + claims + "\n"
 }
 
 // writeTable writes a Markdown table. Columns after the first hold figures.
