@@ -28,6 +28,7 @@ func TestLayers(t *testing.T) {
 		"/internal/guard",
 		"/internal/nearest",
 		"/internal/printable",
+		"/internal/privilege",
 		"/internal/smallfile",
 	}
 	below := map[string][]string{ // packages of this module that each may be built of
@@ -68,13 +69,33 @@ func TestLibraryIsLight(t *testing.T) {
 			}
 		}
 	}
-	heavy := []string{"net/http", "github.com/spf13/", "github.com/influxdata/telegraf", "github.com/hashicorp/", "golang.org/x/term",
+	heavy := []string{"kernel.org/pub/linux/libs/security/libcap/psx", module + "/internal/privilege/atstart",
+		"net/http", "github.com/spf13/", "github.com/influxdata/telegraf", "github.com/hashicorp/", "golang.org/x/term",
 		"github.com/shirou/gopsutil/v3/cpu", "github.com/shirou/gopsutil/v3/mem", "testing"}
 	for _, dep := range dependencies(t, "/netstat") {
 		for _, h := range heavy {
 			if strings.HasPrefix(dep, h) {
 				t.Errorf("netstat imports %s", dep)
 			}
+		}
+	}
+}
+
+// TestPrivilegesGoFirst holds that the package that takes capabilities out of
+// effect imports nothing that can open a file: package os depends on package
+// time, and the Go tool initializes a package before others that it does not
+// depend on only if all that it imports is there sooner.
+func TestPrivilegesGoFirst(t *testing.T) {
+	t.Parallel()
+	deps := dependencies(t, "/internal/privilege/atstart")
+	for _, late := range []string{"os", "time"} {
+		if slices.Contains(deps, late) {
+			t.Errorf("internal/privilege/atstart imports %s", late)
+		}
+	}
+	for _, program := range []string{"/cmd/l4stat", "/cmd/telegraf-netstat"} {
+		if !slices.Contains(dependencies(t, program), module+"/internal/privilege/atstart") {
+			t.Errorf("%s does not import internal/privilege/atstart", program)
 		}
 	}
 }

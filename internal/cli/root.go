@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/l4stat/l4stat/internal/logger"
+	"github.com/l4stat/l4stat/internal/privilege/atstart"
 )
 
 // The exit codes.
@@ -34,12 +35,21 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	// outputs still get what is buffered.
 	ignoreBrokenPipe()
 
+	log := newLogger(stderr)
+	warning, err := atstart.Report()
+	if err != nil {
+		log.Error(err)
+		return exitFailed
+	}
+	if warning != "" {
+		log.Warn(warning)
+	}
+
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(standardOutput{stdout})
 	root.SetErr(stderr)
 
-	log := newLogger(stderr)
 	running := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { running = true }
 	type outcome struct {

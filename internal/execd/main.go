@@ -17,6 +17,7 @@ import (
 	"github.com/l4stat/l4stat/internal/agent"
 	"github.com/l4stat/l4stat/internal/execd/early"
 	"github.com/l4stat/l4stat/internal/logger"
+	"github.com/l4stat/l4stat/internal/privilege/atstart"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
 )
@@ -60,6 +61,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	// Telegraf's execd reads the level from the beginning of a line.
 	log := logger.New(stderr, "W! ", "E! ")
+	warning, err := atstart.Report()
+	if err != nil {
+		log.Error(err)
+		return exitFailed
+	}
+	if warning != "" {
+		log.Warn(warning)
+	}
 	config, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)

@@ -12,6 +12,8 @@ import (
 	"context"
 	"maps"
 	"runtime"
+
+	"github.com/l4stat/l4stat/internal/privilege"
 )
 
 // Row is a set of sockets, of which one stands for all.
@@ -94,13 +96,7 @@ func (f *Finder) Find(ctx context.Context, rows []Row) error {
 	if f.vain.left > 0 {
 		f.vain.left--
 	}
-	var err error
-	if s := f.recall(rows); s != nil {
-		err = s.run(ctx)
-		f.forget(rows)
-	} else {
-		f.walk = nil
-	}
+	err := privilege.Descriptors(func() error { return f.look(ctx, rows) })
 	f.missed = false
 	for i := range rows {
 		_, rows[i].PID = f.answer(&rows[i])
@@ -109,6 +105,17 @@ func (f *Finder) Find(ctx context.Context, rows []Row) error {
 		}
 	}
 	return err
+}
+
+// look brings what is known of the rows' sockets up to date.
+func (f *Finder) look(ctx context.Context, rows []Row) error {
+	s := f.recall(rows)
+	if s == nil {
+		f.walk = nil
+		return nil
+	}
+	defer f.forget(rows)
+	return s.run(ctx)
 }
 
 // Refused reports whether a row of the last Find has no owner, while there are

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/l4stat/l4stat/internal/privilege"
 )
 
 // Process is one that holds a socket.
@@ -51,17 +53,24 @@ const NeedsPrivilege = "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEA
 // name: then it is an error. That there is no such process is none.
 func FindHolders(ctx context.Context, root string, pid int, name string) (*Holders, error) {
 	h := &Holders{sockets: map[uint64]int32{}}
+	if err := privilege.Descriptors(func() error { return h.find(ctx, root, pid, name) }); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *Holders) find(ctx context.Context, root string, pid int, name string) error {
 	pids := []int{pid}
 	if pid == 0 {
 		var err error
 		if pids, err = listPIDs(root); err != nil {
-			return nil, err
+			return err
 		}
 		h.refused = hidden(pids)
 	}
 	for _, p := range pids {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		if name != "" {
 			if stat, ok := readProcess(root, p); !ok || stat.name != name {
@@ -71,12 +80,12 @@ func FindHolders(ctx context.Context, root string, pid int, name string) (*Holde
 		if err := h.add(root, p); err == nil {
 			continue
 		} else if pid != 0 || name != "" {
-			return nil, fmt.Errorf("look into process %d: %w; %s", p, err, NeedsPrivilege)
+			return fmt.Errorf("look into process %d: %w; %s", p, err, NeedsPrivilege)
 		}
 		h.refused = true
 	}
 	h.refused = h.refused && !privileged()
-	return h, nil
+	return nil
 }
 
 // add takes note of a process's sockets. The error is of one that may not be
