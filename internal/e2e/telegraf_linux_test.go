@@ -38,6 +38,7 @@ const config = `
 [[inputs.netstat]]
   interval = "1s"
   absent = "zero"
+  row_limit = 100
   [[inputs.netstat.addr_ports]]
     ports = ["80", "443", "1"]
     [inputs.netstat.addr_ports.tags]
@@ -46,6 +47,9 @@ const config = `
     ports_match = ["*:9529"]
   [[inputs.netstat.addr_ports]]
     ports = ["5432"]
+    side = "remote"
+  [[inputs.netstat.addr_ports]]
+    ports_match = ["*:1-65535"]
     side = "remote"
   [inputs.netstat.tags]
     some_tag = "some_value"
@@ -250,7 +254,9 @@ func testExecd(t *testing.T, signal string) {
 	influx.CreateDatabase(database)
 	fill(testhost.New(t))
 	want := library(t, config)
-	if len(want) != 2+1+1+2+2+1 {
+	// The last are ten connections in each of three sets, and the two rows of those
+	// in SYN_RECV.
+	if len(want) != 2+1+1+2+2+1+3*10+2 {
 		t.Fatalf("the test is about other rows than these: %v", want)
 	}
 	p, got := telegraf(t, influx, program, agent(influx)+execd(shim, file(t, "netstat.conf", config), signal), 3)

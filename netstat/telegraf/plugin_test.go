@@ -136,7 +136,8 @@ func TestRegistered(t *testing.T) {
 		t.Fatalf("inputs.netstat is %T", inputs.Inputs["netstat"]())
 	}
 	got, want := n.config(), netstat.DefaultConfig()
-	if got.IPVersion != want.IPVersion || got.Absent != want.Absent || got.PID != want.PID || got.Source != want.Source {
+	if got.IPVersion != want.IPVersion || got.Absent != want.Absent || got.PID != want.PID || got.Source != want.Source ||
+		got.ConnectionLimit != want.ConnectionLimit || got.RowLimit != want.RowLimit {
 		t.Errorf("the defaults are %+v, want %+v", got, want)
 	}
 	if !strings.Contains(n.SampleConfig(), "[[inputs.netstat]]") {
