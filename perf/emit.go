@@ -23,19 +23,23 @@ type emit struct {
 	dir   string
 }
 
-// startEmit starts l4stat emit with the busy groups.
-func startEmit(ctx context.Context, program string, interval time.Duration) (*emit, error) {
+// startBusyEmit starts l4stat emit with the busy groups.
+func startBusyEmit(ctx context.Context, program string, interval time.Duration) (*emit, error) {
+	var b strings.Builder
+	for _, g := range busyGroups() {
+		fmt.Fprintf(&b, "[[inputs.netstat.addr_ports]]\nports = [\"%s\"]\n", strings.Join(g.Ports, `", "`))
+	}
+	return startEmit(ctx, program, interval, b.String())
+}
+
+// startEmit starts l4stat emit with groups as in a configuration file.
+func startEmit(ctx context.Context, program string, interval time.Duration, groups string) (*emit, error) {
 	dir, err := os.MkdirTemp("", "l4stat-perf")
 	if err != nil {
 		return nil, err
 	}
 	config := filepath.Join(dir, "netstat.conf")
-	var b strings.Builder
-	b.WriteString("[[inputs.netstat]]\n")
-	for _, g := range busyGroups() {
-		fmt.Fprintf(&b, "[[inputs.netstat.addr_ports]]\nports = [\"%s\"]\n", strings.Join(g.Ports, `", "`))
-	}
-	if err := os.WriteFile(config, []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte("[[inputs.netstat]]\n"+groups), 0o644); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	e := &emit{cmd: exec.CommandContext(ctx, program, "emit", "--config", config, "--interval", interval.String()), dir: dir}

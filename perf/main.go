@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.Sockets, "sockets", 100_000, "how many sockets processes hold for the comparison; TIME_WAITs come on top")
 	flag.IntVar(&s.Rounds, "rounds", 9, "how many times each is measured")
 	flag.DurationVar(&s.Stress, "stress", 10*time.Minute, "how long the stress run takes")
-	names := flag.String("parts", "", "the parts to run, of crowd, conns, owners, growth and stress, separated by commas; all if empty")
+	names := flag.String("parts", "", "the parts to run, of crowd, conns, owners, growth, rows and stress, separated by commas; all if empty")
 	write := flag.Bool("write", false, "put the tables, those of -parts alone if given, else all and the plot, into docs/performance.md")
 	flag.Parse()
 	if flag.NArg() > 0 {

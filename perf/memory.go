@@ -15,7 +15,7 @@ func measureMemory(ctx context.Context, s settings, c *crowd) (section, error) {
 	if err := c.steady(ctx, 20*time.Second); err != nil {
 		return section{}, err
 	}
-	e, err := startEmit(ctx, s.Program, 200*time.Millisecond)
+	e, err := startBusyEmit(ctx, s.Program, 200*time.Millisecond)
 	if err != nil {
 		return section{}, err
 	}

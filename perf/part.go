@@ -23,6 +23,7 @@ var parts = []part{
 	{"conns", measureConns},
 	{"owners", measureOwners},
 	{"growth", measureGrowth},
+	{"rows", measureRows},
 	{"stress", measureStress},
 }
 

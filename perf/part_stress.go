@@ -30,7 +30,7 @@ func measureStress(ctx context.Context, s settings) ([]section, error) {
 	if err := c.load.Hold(ctx, stressHeld); err != nil {
 		return nil, err
 	}
-	e, err := startEmit(ctx, s.Program, time.Second)
+	e, err := startBusyEmit(ctx, s.Program, time.Second)
 	if err != nil {
 		return nil, err
 	}
