@@ -259,8 +259,7 @@ func TestEmitSecretParameters(t *testing.T) {
 // token does not follow.
 func TestEmitRedirectToken(t *testing.T) {
 	t.Parallel()
-	var other *httptest.Server
-	other = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("got a request with the authorization %q", r.Header.Get("Authorization"))
 	}))
 	defer other.Close()

@@ -47,18 +47,6 @@ func run(t *testing.T, env []string, args ...string) (stdout, stderr string, cod
 	return out.String(), diag.String(), cmd.ProcessState.ExitCode()
 }
 
-// withoutPace returns diagnostics without the warning that an interval cannot be
-// kept, which is of the machine's load.
-func withoutPace(stderr string) string {
-	var kept strings.Builder
-	for line := range strings.Lines(stderr) {
-		if !strings.Contains(line, "cannot be kept") {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
-}
-
 // checkFailure checks that a run failed with that code, one line of diagnostics
 // with all of those words in it, and no results.
 func checkFailure(t *testing.T, stdout, stderr string, code, wantCode int, words ...string) {
