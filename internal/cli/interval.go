@@ -28,15 +28,15 @@ func warnOfPrecision(log *logger.Logger, p emit.Precision, configs []netstat.Con
 	}
 }
 
-// maxSeconds is the longest interval that is taken from the command line: more can
+// longest is the longest interval that is taken from the command line: more can
 // only be meant in another unit.
-const maxSeconds = 365 * 24 * time.Hour
+const longest = 365 * 24 * time.Hour
 
 // seconds reads an interval in seconds, such as 1 or 0.5. The error says what to
 // give instead.
 func seconds(text string) (time.Duration, error) {
 	n, err := strconv.ParseFloat(text, 64)
-	switch least, most := netstat.MinInterval.Seconds(), maxSeconds.Seconds(); {
+	switch least, most := netstat.MinInterval.Seconds(), longest.Seconds(); {
 	case n > most: // also where it is more than a number can be
 		return 0, fmt.Errorf("give %.0f seconds, a year, or less", most)
 	case err != nil || !(n > 0): // nor is NaN
