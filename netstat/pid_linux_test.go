@@ -6,6 +6,9 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/l4stat/l4stat/internal/testhost"
 	"github.com/l4stat/l4stat/netstat"
@@ -181,4 +184,59 @@ func openDescriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(names)
+}
+
+// TestPIDOfNewSockets has a row whose socket is another one at each Gather, in a
+// process with many descriptors: its owner costs less than the counting.
+func TestPIDOfNewSockets(t *testing.T) {
+	if !testhost.Enter(t) {
+		return
+	}
+	h := testhost.New(t)
+	for range 12_000 {
+		fd, err := unix.Dup(int(os.Stdin.Fd()))
+		if err != nil {
+			testhost.SkipOrFail(t, "needs 12,000 descriptors: "+err.Error())
+		}
+		defer unix.Close(fd)
+	}
+	with := portCollector(t, socket.Netlink, "7100")
+	without, err := netstat.New(netstat.Config{Source: socket.Netlink, Groups: []netstat.Group{{Ports: []string{"7100"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer without.Close()
+	var spent [2]time.Duration
+	found := 0
+	const rounds = 40
+	for round := range rounds {
+		s := h.Connect(testhost.IPv4, 7100, 0, testhost.Established)
+		for i, c := range []*netstat.Collector{with, without} {
+			before := processorTime(t)
+			pid := pidOf(t, c, "7100")
+			if i == 0 && pid == os.Getpid() {
+				found++
+			}
+			if round > 0 { // the first looks everywhere
+				spent[i] += processorTime(t) - before
+			}
+		}
+		s.Close()
+	}
+	if found != rounds {
+		t.Errorf("the owner was found in %d of %d Gathers", found, rounds)
+	}
+	if ratio := float64(spent[0]) / float64(spent[1]); ratio > 2 {
+		t.Errorf("Gather with pid takes %.1f times the processor time of one without, %v and %v for %d; want 2 at most", ratio, spent[0], spent[1], rounds-1)
+	}
+}
+
+// processorTime is what this process has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
