@@ -191,7 +191,8 @@ func (f *Filter) onlyIPv6(p netip.Prefix) bool { return p.IsValid() && p.Addr().
 
 // match looks at the addresses, which the kernel has not.
 func (f *Filter) match(s *socket.Socket) bool {
-	local, remote := s.Local.Addr(), s.Remote.Addr()
+	// No network has an address with a zone.
+	local, remote := s.Local.Addr().WithZone(""), s.Remote.Addr().WithZone("")
 	switch {
 	case f.IPVersion == 4 && !local.Is4(), f.IPVersion == 6 && !local.Is6():
 		return false

@@ -6,21 +6,27 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 )
 
-// auto reads a table by netlink until the kernel refuses, and from procfs from
-// then on. It decides for each dump: a kernel may lack udp_diag alone.
+// auto reads a table by netlink, and from procfs where the kernel refuses. It
+// decides for each dump: a kernel may lack udp_diag alone. What was refused is
+// asked for again now and then, since a module may be loaded and a filter or a
+// policy lifted.
 type auto struct {
 	netlink *netlink
 	procfs  *procfs
-	refused [len(tables)]bool
-	warn    func(string) // nil once it has been called
+	again   [len(tables)]time.Time // when to ask again; zero if it was not refused
+	warn    func(string)           // nil once it has been called
 }
+
+// askAgain is how long a refusal stands. Asking costs a system call or three.
+const askAgain = 5 * time.Minute
 
 func newAuto(o Options) Source {
 	return &auto{
-		netlink: &netlink{dial: dial},
-		procfs:  newProcfs(o.procRoot()),
+		netlink: newNetlink(o),
+		procfs:  openProcfs(o),
 		warn:    o.Warn,
 	}
 }
@@ -32,7 +38,7 @@ func (a *auto) Each(ctx context.Context, q Query, fn func(*Socket) error) error 
 }
 
 func (a *auto) each(ctx context.Context, tables []Table, q Query, fn func(*Socket) error) error {
-	if slices.ContainsFunc(tables, func(t Table) bool { return a.refused[t] }) {
+	if now := time.Now(); slices.ContainsFunc(tables, func(t Table) bool { return now.Before(a.again[t]) }) {
 		return single(a.procfs.each)(ctx, tables, q, fn)
 	}
 	// What was counted already cannot be taken back, so procfs is for a dump
@@ -43,13 +49,18 @@ func (a *auto) each(ctx context.Context, tables []Table, q Query, fn func(*Socke
 		return fn(s)
 	})
 	if began || !isRefusal(err) {
+		if err == nil {
+			for _, t := range tables {
+				a.again[t] = time.Time{}
+			}
+		}
 		return err
 	}
 	return single(func(ctx context.Context, t Table, q Query, fn func(*Socket) error) error {
 		if procErr := a.procfs.each(ctx, t, q, fn); procErr != nil {
 			return fmt.Errorf("%w; nor could procfs be read instead: %w", err, procErr)
 		}
-		a.refused[t] = true
+		a.again[t] = time.Now().Add(askAgain)
 		if a.warn != nil {
 			a.warn(fmt.Sprintf("reading %s/net instead of sock_diag, with the same counts at a higher cost: %v", a.procfs.root, err))
 			a.warn = nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/l4stat/l4stat/internal/fakediag"
 )
@@ -77,6 +78,44 @@ func TestAutoOneTable(t *testing.T) {
 	}
 }
 
+// TestAutoAsksAgain has a kernel that refuses and after a while does not: netlink
+// is back, without a word.
+func TestAutoAsksAgain(t *testing.T) {
+	kernel := fakediag.New(fakeSockets(10))
+	refuse, dials, warnings := true, 0, 0
+	src := fakeAuto(t, func() (Conn, error) {
+		dials++
+		if refuse {
+			return nil, syscall.EPERM
+		}
+		return kernel.Dial(), nil
+	}, func(string) { warnings++ })
+	expect := func(when string, wantTCP, wantUDP, wantDials int) {
+		t.Helper()
+		tcp, udp, err := countTables(t, src)
+		if err != nil || tcp != wantTCP || udp != wantUDP || dials != wantDials {
+			t.Errorf("%s: %d TCP and %d UDP sockets with %d dials, error %v; want %d, %d and %d",
+				when, tcp, udp, dials, err, wantTCP, wantUDP, wantDials)
+		}
+	}
+	pass := func() {
+		for i := range src.again {
+			src.again[i] = src.again[i].Add(-askAgain)
+		}
+	}
+	expect("refused", procTCP, procUDP, 3)
+	expect("soon after", procTCP, procUDP, 3)
+	pass()
+	expect("refused again", procTCP, procUDP, 6)
+	expect("soon after that", procTCP, procUDP, 6)
+	pass()
+	refuse = false
+	expect("allowed", 10, 1, 7)
+	if src.again != [len(tables)]time.Time{} || warnings != 1 {
+		t.Errorf("refused until %v, with %d warnings; want netlink for good and 1 warning", src.again, warnings)
+	}
+}
+
 // TestAutoFilterRefused has a kernel that dumps but does not filter by port.
 // That is no reason to leave netlink, nor to warn.
 func TestAutoFilterRefused(t *testing.T) {
@@ -93,7 +132,7 @@ func TestAutoFilterRefused(t *testing.T) {
 			t.Errorf("got %d TCP and %d UDP sockets, error %v; want 10 and 1", tcp, udp, err)
 		}
 	}
-	if src.refused != [len(tables)]bool{} {
+	if src.again != [len(tables)]time.Time{} {
 		t.Error("netlink is given up for a filter")
 	}
 }
@@ -114,7 +153,7 @@ func TestAutoStays(t *testing.T) {
 		if tcp, udp, err := countTables(t, src); tcp+udp > 0 || !errors.Is(err, syscall.EMFILE) {
 			t.Errorf("got %d sockets and error %v, want %v", tcp+udp, err, syscall.EMFILE)
 		}
-		if src.refused != [len(tables)]bool{} {
+		if src.again != [len(tables)]time.Time{} {
 			t.Error("netlink is given up for lack of descriptors")
 		}
 	})

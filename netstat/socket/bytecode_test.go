@@ -71,9 +71,9 @@ func TestDiagRequestFilter(t *testing.T) {
 	for name, tables := range map[string][]Table{"one table": {TCP6}, "both of TCP": tcpTables} {
 		t.Run(name, func(t *testing.T) {
 			q := Query{States: States(StateListen)}
-			without := appendDiagRequest(nil, testSeq, tables, q)
+			without := appendDiagRequest(nil, testSeq, tables, q, 0)
 			q.LocalPorts = Port(80)
-			with := appendDiagRequest(nil, testSeq, tables, q)
+			with := appendDiagRequest(nil, testSeq, tables, q, 0)
 			bare := len(without)
 			if n := binary.NativeEndian.Uint32(with); len(with) != bare+20 || int(n) != len(with) {
 				t.Fatalf("%d bytes, nlmsg_len %d; want %d", len(with), n, bare+20)
@@ -94,8 +94,8 @@ var filtered = Query{LocalPorts: PortRange{1024, 49151}, RemotePorts: PortRange{
 // TestDiagRequestAllocations shows that a request costs no allocation when the
 // buffer of the one before is at hand.
 func TestDiagRequestAllocations(t *testing.T) {
-	b := appendDiagRequest(nil, testSeq, tcpTables, filtered)
-	if n := testing.AllocsPerRun(100, func() { b = appendDiagRequest(b[:0], testSeq, tcpTables, filtered) }); n != 0 {
+	b := appendDiagRequest(nil, testSeq, tcpTables, filtered, 0)
+	if n := testing.AllocsPerRun(100, func() { b = appendDiagRequest(b[:0], testSeq, tcpTables, filtered, 0) }); n != 0 {
 		t.Errorf("a request allocates %v times", n)
 	}
 }
@@ -104,6 +104,6 @@ func BenchmarkDiagRequest(b *testing.B) {
 	var req []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		req = appendDiagRequest(req[:0], testSeq, tcpTables, filtered)
+		req = appendDiagRequest(req[:0], testSeq, tcpTables, filtered, 0)
 	}
 }

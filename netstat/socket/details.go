@@ -98,6 +98,7 @@ func (m *SockMemory) Get(v MemoryValue) (value uint32, ok bool) {
 // asked for by their bit of idiag_ext, which has no more; the kernel adds
 // INET_DIAG_SHUTDOWN and INET_DIAG_CGROUP_ID unasked.
 const (
+	diagMemInfo   = 1  // INET_DIAG_MEMINFO
 	diagInfo      = 2  // INET_DIAG_INFO
 	diagCong      = 4  // INET_DIAG_CONG
 	diagSkMemInfo = 7  // INET_DIAG_SKMEMINFO
@@ -122,11 +123,7 @@ func (set DetailSet) extensions() (ext byte) {
 // decodeDetails reads the rest of what decodeDiagMsg reads the head of:
 // idiag_cookie and the attributes.
 func decodeDetails(m []byte, d *Details) error {
-	// The lower half of the cookie first, in whichever byte order.
-	*d = Details{
-		Mini:   true,
-		Cookie: uint64(binary.NativeEndian.Uint32(m[44:])) | uint64(binary.NativeEndian.Uint32(m[48:]))<<32,
-	}
+	*d = Details{Mini: true, Cookie: cookieOf(m)}
 	for b := m[diagMsgLen:]; len(b) >= nlattrLen; {
 		length := int(binary.NativeEndian.Uint16(b))
 		if length < nlattrLen || length > len(b) {

@@ -65,7 +65,7 @@ func decodeOne(t *testing.T, sock *fakediag.Socket) Details {
 	d := Details{CgroupID: 99, Info: TCPInfo{n: 99}} // of the socket before
 	s := Socket{Details: &d}
 	n := 0
-	_, err := decodeDiag(fakediag.AppendMessage(nil, testSeq, sock), testSeq, TCP, &s, func(s *Socket) error {
+	_, err := decodeDiag(fakediag.AppendMessage(nil, testSeq, sock), testSeq, TCP, &s, func(s *Socket, _ uint64) error {
 		n++
 		return nil
 	})
@@ -129,11 +129,11 @@ func TestDecodeDetailsTruncated(t *testing.T) {
 		broken := append([]byte(nil), msg...)
 		binary.NativeEndian.PutUint16(broken[nlmsghdrLen+diagMsgLen:], length)
 		s := Socket{Details: new(Details)}
-		if _, err := decodeDiag(broken, testSeq, TCP, &s, func(*Socket) error { return nil }); err == nil {
+		if _, err := decodeDiag(broken, testSeq, TCP, &s, func(*Socket, uint64) error { return nil }); err == nil {
 			t.Errorf("an attribute of %d bytes is no error", length)
 		}
 		s.Details = nil
-		if _, err := decodeDiag(broken, testSeq, TCP, &s, func(*Socket) error { return nil }); err != nil {
+		if _, err := decodeDiag(broken, testSeq, TCP, &s, func(*Socket, uint64) error { return nil }); err != nil {
 			t.Errorf("nobody asked for attributes, but %v", err)
 		}
 	}
@@ -153,15 +153,15 @@ func TestDiagRequestDetails(t *testing.T) {
 	}
 	for _, tt := range tests {
 		q := Query{Details: tt.details, Bound: true}
-		v2 := appendDiagRequest(nil, testSeq, []Table{TCP4}, q)
+		v2 := appendDiagRequest(nil, testSeq, []Table{TCP4}, q, 0)
 		if v2[16+2] != tt.ext || binary.NativeEndian.Uint32(v2[16+4:]) != 0x3ffe {
 			t.Errorf("%b: idiag_ext of inet_diag_req_v2 is %b, want %b", tt.details, v2[16+2], tt.ext)
 		}
-		v1 := appendDiagRequest(nil, testSeq, tcpTables, q)
+		v1 := appendDiagRequest(nil, testSeq, tcpTables, q, 0)
 		if v1[16+3] != tt.ext || binary.NativeEndian.Uint32(v1[16+52:]) != 0x3ffe {
 			t.Errorf("%b: idiag_ext of inet_diag_req is %b, want %b", tt.details, v1[16+3], tt.ext)
 		}
-		if udp := appendDiagRequest(nil, testSeq, []Table{UDP4}, q); udp[16+2] != 0 || binary.NativeEndian.Uint32(udp[16+4:]) != 0x1ffe {
+		if udp := appendDiagRequest(nil, testSeq, []Table{UDP4}, q, 0); udp[16+2] != 0 || binary.NativeEndian.Uint32(udp[16+4:]) != 0x1ffe {
 			t.Errorf("%b: details are asked for of UDP", tt.details)
 		}
 	}
@@ -207,7 +207,7 @@ func FuzzDecodeDetails(f *testing.F) {
 	f.Add(fakediag.AppendMessage(nil, testSeq, &diagSockets[3].in))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := Socket{Details: new(Details)}
-		_, _ = decodeDiag(b, testSeq, TCP, &s, func(s *Socket) error {
+		_, _ = decodeDiag(b, testSeq, TCP, &s, func(s *Socket, _ uint64) error {
 			d := s.Details
 			for m := TCPMember(0); m < 512; m += 4 {
 				if _, ok := d.Info.Get(m | size8); ok && int(m) >= len(b) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"syscall"
 )
 
@@ -34,12 +35,19 @@ const (
 	boundInactive = 1 << 13
 )
 
+// padding is idiag_ext of the first request for a table and of those that read it
+// again: nothing, INET_DIAG_MEMINFO of 20 bytes, INET_DIAG_SKMEMINFO of 40, both.
+var padding = [...]byte{0, 1 << (diagMemInfo - 1), 1 << (diagSkMemInfo - 1), 1<<(diagMemInfo-1) | 1<<(diagSkMemInfo-1)}
+
 var errTruncated = errors.New("truncated sock_diag message")
 
 // appendDiagRequest appends the request for a dump of what q wants of one table,
 // or of both tables of TCP. Unless q asks for details, it asks for no extensions,
 // so that the kernel writes little more than inet_diag_msg for a socket.
-func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
+//
+// A positive nth asks, for a table of UDP, for what nobody reads: it makes the
+// messages longer, and the datagrams end elsewhere in the table.
+func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query, nth int) []byte {
 	start, protocol := len(b), tables[0].Protocol()
 	mask := uint32(allStates)
 	if q.States != 0 && protocol == TCP {
@@ -54,6 +62,8 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 		if q.Bound {
 			mask |= boundInactive
 		}
+	} else {
+		ext = padding[nth%len(padding)]
 	}
 	kind := uint16(sockDiagByFamily)
 	if len(tables) > 1 {
@@ -89,9 +99,11 @@ func appendDiagRequest(b []byte, seq uint32, tables []Table, q Query) []byte {
 }
 
 // decodeDiag reads one datagram of the answer to the request numbered seq and
-// calls fn for each socket in it, with s reused. done is true at the end of the
-// dump. Where s has Details, they are decoded into what those point to. An error that the kernel reports is a syscall.Errno, one of fn a stop.
-func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) error) (done bool, err error) {
+// calls fn for each socket in it, with s reused, and with its idiag_cookie, which
+// the kernel writes unasked. done is true at the end of the dump. Where s has
+// Details, they are decoded into what those point to. An error that the kernel
+// reports is a syscall.Errno, one of fn a stop.
+func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(s *Socket, cookie uint64) error) (done bool, err error) {
 	for len(b) >= nlmsghdrLen {
 		length := binary.NativeEndian.Uint32(b)
 		if length < nlmsghdrLen || uint64(length) > uint64(len(b)) {
@@ -117,7 +129,7 @@ func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(*Socket) er
 				}
 			}
 			s.Protocol = p
-			if err := fn(s); err != nil {
+			if err := fn(s, cookieOf(msg)); err != nil {
 				return false, stop{err}
 			}
 		case kind == nlmsgDone, kind == nlmsgError:
@@ -142,6 +154,28 @@ func kernelError(msg []byte) error {
 	return nil
 }
 
+// withZones gives link-local addresses their interface, idiag_if, which tells them
+// from the same address of another one. The zone is its index: names change, may
+// hold any byte, and are those of another network namespace than ours perhaps.
+func withZones(src, dst netip.Addr, index uint32) (netip.Addr, netip.Addr) {
+	if index == 0 {
+		return src, dst
+	}
+	zone := strconv.FormatUint(uint64(index), 10)
+	for _, a := range []*netip.Addr{&src, &dst} {
+		if a.IsLinkLocalUnicast() {
+			*a = a.WithZone(zone)
+		}
+	}
+	return src, dst
+}
+
+// cookieOf reads idiag_cookie of a struct inet_diag_msg: the lower half first, in
+// whichever byte order.
+func cookieOf(msg []byte) uint64 {
+	return uint64(binary.NativeEndian.Uint32(msg[44:])) | uint64(binary.NativeEndian.Uint32(msg[48:]))<<32
+}
+
 // decodeDiagMsg reads a struct inet_diag_msg, at least diagMsgLen bytes:
 //
 //	 0 idiag_family   1 idiag_state  2 idiag_timer  3 idiag_retrans
@@ -159,6 +193,9 @@ func decodeDiagMsg(m []byte, s *Socket) error {
 	case afInet6:
 		src = netip.AddrFrom16([16]byte(m[8:24])).Unmap()
 		dst = netip.AddrFrom16([16]byte(m[24:40])).Unmap()
+		if src.IsLinkLocalUnicast() || dst.IsLinkLocalUnicast() {
+			src, dst = withZones(src, dst, binary.NativeEndian.Uint32(m[40:]))
+		}
 	default:
 		return fmt.Errorf("sock_diag message with unknown idiag_family %d", m[0])
 	}

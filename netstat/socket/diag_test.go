@@ -57,7 +57,7 @@ func TestDecodeDiag(t *testing.T) {
 			msg := fakediag.AppendMessage(nil, testSeq, &tt.in)
 			s := Socket{PID: 1} // of the socket before
 			var got []Socket
-			done, err := decodeDiag(msg, testSeq, TCP, &s, func(s *Socket) error {
+			done, err := decodeDiag(msg, testSeq, TCP, &s, func(s *Socket, _ uint64) error {
 				got = append(got, *s)
 				return nil
 			})
@@ -97,7 +97,7 @@ func TestDecodeDiagEnds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := 0
 			var s Socket
-			done, err := decodeDiag(tt.datagram, testSeq, TCP, &s, func(*Socket) error {
+			done, err := decodeDiag(tt.datagram, testSeq, TCP, &s, func(*Socket, uint64) error {
 				n++
 				return tt.fn
 			})
@@ -122,7 +122,7 @@ func TestDecodeDiagFamily(t *testing.T) {
 	msg := fakediag.AppendMessage(nil, testSeq, &diagSockets[0].in)
 	msg[nlmsghdrLen] = 99
 	var s Socket
-	if _, err := decodeDiag(msg, testSeq, TCP, &s, func(*Socket) error { return nil }); err == nil {
+	if _, err := decodeDiag(msg, testSeq, TCP, &s, func(*Socket, uint64) error { return nil }); err == nil {
 		t.Error("a message of address family 99 is no error")
 	}
 }
@@ -143,7 +143,7 @@ func TestDiagRequest(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := appendDiagRequest(nil, testSeq, []Table{tt.table}, Query{States: tt.states})
+			b := appendDiagRequest(nil, testSeq, []Table{tt.table}, Query{States: tt.states}, 0)
 			if len(b) != 72 || binary.NativeEndian.Uint32(b) != 72 {
 				t.Fatalf("%d bytes, nlmsg_len %d; want 72", len(b), binary.NativeEndian.Uint32(b))
 			}
@@ -159,7 +159,7 @@ func TestDiagRequest(t *testing.T) {
 // layout: struct inet_diag_req, with idiag_states at 52.
 func TestDiagRequestBoth(t *testing.T) {
 	for states, mask := range map[StateSet]uint32{0: 0x1ffe, States(StateListen): 1 << 10, States(StateSynRecv): 1<<3 | 1<<12} {
-		b := appendDiagRequest(nil, testSeq, tcpTables, Query{States: states})
+		b := appendDiagRequest(nil, testSeq, tcpTables, Query{States: states}, 0)
 		if len(b) != 76 || binary.NativeEndian.Uint32(b) != 76 || binary.NativeEndian.Uint16(b[4:]) != 18 {
 			t.Fatalf("%d bytes, nlmsg_len %d, nlmsg_type %d; want 76, 76, TCPDIAG_GETSOCK (18)",
 				len(b), binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint16(b[4:]))
@@ -180,7 +180,7 @@ func FuzzDecodeDiag(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var s Socket
 		n := 0
-		_, err := decodeDiag(b, testSeq, TCP, &s, func(s *Socket) error {
+		_, err := decodeDiag(b, testSeq, TCP, &s, func(s *Socket, _ uint64) error {
 			n++
 			if int(s.State) >= NumStates || s.Local.Addr().Is4In6() || !s.Local.Addr().IsValid() {
 				t.Errorf("impossible socket %+v", s)

@@ -34,7 +34,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 		t := gopsutilTable(&conns[i])
 		byTable[t] = append(byTable[t], &conns[i])
 	}
-	var known seen
+	var known roll
 	return eachTable(ctx, q, fn, oneByOne, single(func(_ context.Context, t Table, _ Query, fn func(*Socket) error) error {
 		known.reset()
 		for _, c := range byTable[t] {
@@ -44,7 +44,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 			}
 			// A connection that several processes share is listed for each.
 			// Listeners and UDP sockets are not told apart in that case.
-			if s.Protocol == TCP && known.before(&s) {
+			if s.Protocol == TCP && known.enter(procID(&s)) {
 				continue
 			}
 			if err := fn(&s); err != nil {

@@ -26,14 +26,18 @@ const netlinkBuf = 64 << 10
 
 // netlink reads the tables over one connection that stays open.
 type netlink struct {
-	dial     func() (Conn, error)
-	conn     Conn // nil until the first use, and after a dump that was given up
-	noFilter bool // the kernel refused to filter by port
-	seq      uint32
-	buf      []byte
-	req      []byte
-	sock     Socket // what fn is given; here, since what fn is given escapes
-	details  Details
+	dial       func() (Conn, error)
+	conn       Conn // nil until the first use, and after a dump that was given up
+	noFilter   bool // the kernel refused to filter by port
+	seq        uint32
+	buf        []byte
+	req        []byte
+	sock       Socket // what fn is given; here, since what fn is given escapes
+	details    Details
+	listings   [len(tables)]listings // both tables of TCP at TCP4 where they are one dump
+	ports      []ports               // of the TCP sockets in listings, in its order
+	buckets    func() int            // of the hash table of TCP connections; nil or 0 if not known
+	incomplete incomplete
 }
 
 // NewNetlink makes a source that dumps the kernel's tables over a connection
@@ -72,7 +76,7 @@ func dumps(tables []Table) iter.Seq[[]Table] {
 	}
 }
 
-// each does one dump. After a dump that ended early the connection is
+// each does what one dump is for. After a dump that ended early the connection is
 // closed: the kernel may be in the middle of its answer, and would refuse the
 // next request until that is read.
 func (n *netlink) each(ctx context.Context, tables []Table, q Query, fn func(*Socket) error) error {
@@ -89,7 +93,7 @@ func (n *netlink) each(ctx context.Context, tables []Table, q Query, fn func(*So
 		// the kernel has answered, which it does without waiting for anyone.
 		_ = conn.SetReadDeadline(time.Unix(1, 0))
 	})
-	err := n.eachFiltered(tables, q, fn)
+	err := n.eachOnce(tables, q, fn)
 	if !release() {
 		err = errors.Join(context.Cause(ctx), callerError(err)) // not the time-out that it caused
 	}
@@ -99,41 +103,72 @@ func (n *netlink) each(ctx context.Context, tables []Table, q Query, fn func(*So
 	return err
 }
 
-// eachFiltered does one dump, and has the kernel filter by port if it will. A
-// kernel that answers a filter with EINVAL may well dump without: that is tried
-// once, and remembered if it works. It costs the messages that the filter would
-// save, but no table is lost to netlink, and eachTable filters too.
-func (n *netlink) eachFiltered(tables []Table, q Query, fn func(*Socket) error) error {
-	all := q
-	all.LocalPorts, all.RemotePorts = PortRange{}, PortRange{}
-	if n.noFilter || q.allPorts() {
-		return n.dump(tables, all, fn)
+// eachOnce calls fn once for each socket, however often the kernel repeats it.
+func (n *netlink) eachOnce(tables []Table, q Query, fn func(*Socket) error) error {
+	l := &n.listings[tables[0]]
+	var complete bool
+	var err error
+	if tables[0].Protocol() == TCP {
+		complete, err = n.eachTCP(l, tables, q, fn)
+	} else {
+		l.now.plain = nearby
+		complete, err = l.each(q, func(nth int, begin func(), each func(*Socket, uint64) error) (bool, error) {
+			return n.filtered(dump{tables, q, nth, begin, each})
+		}, fn)
 	}
-	began := false
-	err := n.dump(tables, q, func(s *Socket) error {
-		began = true
-		return fn(s)
-	})
-	if began || !errors.Is(err, syscall.EINVAL) {
-		return err
+	if err == nil && !complete {
+		n.incomplete.say(tables[0], len(l.now.ids))
 	}
-	err = n.dump(tables, all, fn)
-	n.noFilter = err == nil
 	return err
 }
 
-// dump sends a request and reads the answer.
-func (n *netlink) dump(tables []Table, q Query, fn func(*Socket) error) error {
+// dump is what one request asks for, and what its answer is given to.
+type dump struct {
+	tables []Table
+	Query
+	nth   int    // 0 for the first of a table; see appendDiagRequest
+	begin func() // called for each datagram
+	each  func(s *Socket, cookie uint64) error
+}
+
+// filtered does one dump, and has the kernel filter by port if it will. A
+// kernel that answers a filter with EINVAL may well dump without: that is tried
+// once, and remembered if it works. It costs the messages that the filter would
+// save, but no table is lost to netlink, and eachTable filters too.
+func (n *netlink) filtered(d dump) (full bool, err error) {
+	all := d
+	all.LocalPorts, all.RemotePorts = PortRange{}, PortRange{}
+	if n.noFilter || d.allPorts() {
+		return n.dump(all)
+	}
+	began := false
+	d.each = func(s *Socket, cookie uint64) error {
+		began = true
+		return all.each(s, cookie)
+	}
+	full, err = n.dump(d)
+	if began || !errors.Is(err, syscall.EINVAL) {
+		return full, err
+	}
+	full, err = n.dump(all)
+	n.noFilter = err == nil
+	return full, err
+}
+
+// dump sends a request and reads the answer. full reports whether the last
+// datagram with sockets may have had no room for another.
+func (n *netlink) dump(d dump) (full bool, err error) {
 	if n.buf == nil {
 		n.buf = make([]byte, netlinkBuf)
 	}
 	n.seq++
-	n.req = appendDiagRequest(n.req[:0], n.seq, tables, q)
+	n.req = appendDiagRequest(n.req[:0], n.seq, d.tables, d.Query, d.nth)
 	if _, err := n.conn.Write(n.req); err != nil {
-		return fmt.Errorf("request a sock_diag dump: %w", err)
+		return false, fmt.Errorf("request a sock_diag dump: %w", err)
 	}
+	protocol := d.tables[0].Protocol()
 	n.sock.Details = nil
-	if q.Details != 0 && tables[0].Protocol() == TCP {
+	if d.Details != 0 && protocol == TCP {
 		n.sock.Details = &n.details
 	}
 	for {
@@ -143,15 +178,31 @@ func (n *netlink) dump(tables []Table, q Query, fn func(*Socket) error) error {
 		}
 		done := false
 		if err == nil {
-			done, err = decodeDiag(n.buf[:size], n.seq, tables[0].Protocol(), &n.sock, fn)
+			d.begin()
+			done, err = decodeDiag(n.buf[:size], n.seq, protocol, &n.sock, d.each)
 		}
 		if err != nil {
-			return fmt.Errorf("read the sock_diag dump: %w", err)
+			return false, fmt.Errorf("read the sock_diag dump: %w", err)
 		}
 		if done {
-			return nil
+			return full && size < diagMsgLen, nil // or the end would not have fitted either
+		}
+		full = mayBeFull(size)
+	}
+}
+
+// mayBeFull reports whether a datagram of that size may lack room for one more
+// socket, of at most 200 bytes. The kernel makes them of 32 KiB less the overhead,
+// and, the first of a connection and where memory is short, of a page or 8 KiB
+// less that (NLMSG_GOODSIZE).
+func mayBeFull(size int) bool {
+	const socket, overhead = 200, 512
+	for _, room := range []int{4 << 10, 8 << 10} {
+		if room-overhead-socket < size && size <= room {
+			return true
 		}
 	}
+	return size > 32<<10-overhead-socket
 }
 
 func (n *netlink) Close() error {

@@ -2,7 +2,7 @@ package socket
 
 var openers = map[string]opener{
 	Auto:     newAuto,
-	Netlink:  func(Options) Source { return NewNetlink(dial) },
-	Procfs:   func(o Options) Source { return newProcfs(o.procRoot()) },
+	Netlink:  func(o Options) Source { return newNetlink(o) },
+	Procfs:   func(o Options) Source { return openProcfs(o) },
 	Gopsutil: newGopsutil,
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"net/netip"
@@ -19,11 +20,16 @@ import (
 // procfs reads /proc/net/{tcp,tcp6,udp,udp6}, which the kernel formats in
 // net/ipv4/tcp_ipv4.c (tcp4_seq_show) and its relatives.
 type procfs struct {
-	root string
-	seen seen
+	root       string
+	listings   [len(tables)]listings
+	incomplete incomplete
 }
 
 func newProcfs(root string) *procfs { return &procfs{root: root} }
+
+func openProcfs(o Options) *procfs {
+	return &procfs{root: o.procRoot(), incomplete: incomplete{warn: o.Warn}}
+}
 
 func (*procfs) Close() error { return nil }
 
@@ -44,15 +50,26 @@ func (p *procfs) each(ctx context.Context, t Table, _ Query, fn func(*Socket) er
 	}
 	defer f.Close()
 
-	p.seen.reset()
-	err = parseProcNet(ctx, f, t, func(s *Socket) error {
-		if p.seen.before(s) {
-			return nil
+	l := &p.listings[t]
+	l.strict = true
+	complete, err := l.each(Query{}, func(nth int, begin func(), each func(*Socket, uint64) error) (bool, error) {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return false, err
 		}
-		return fn(s)
-	})
+		in := &pages{file: f, short: nth * shortPage}
+		err := parseProcNet(ctx, in, t, func(s *Socket) error {
+			if in.begins() {
+				begin()
+			}
+			return each(s, procID(s))
+		})
+		return in.full, err
+	}, fn)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	if !complete {
+		p.incomplete.say(t, len(l.now.ids))
 	}
 	return nil
 }
@@ -67,36 +84,57 @@ func netDir(root string) string {
 	return dir
 }
 
-// seen tells the rows that the kernel repeats. It hands out a table a page at a
-// time and finds its place again by counting within a hash bucket, so that a
-// socket added to the bucket between two reads shows the one before it twice.
-type seen struct {
-	inodes map[uint64]struct{}
-	tuples map[[2]netip.AddrPort]struct{} // of sockets without an inode
+// pages reads a file of /proc/net as the kernel hands it out: in each call the
+// rows that fit in a page (fs/seq_file.c, seq_read_iter), and only whole ones
+// unless less is asked for.
+type pages struct {
+	file  io.Reader
+	short int // what the first page is to be cut to, so that all end elsewhere; 0 for not at all
+	fresh int // rows until one begins a page; negative if it has
+	torn  bool
+	full  bool // the last page may have had no room for another row
 }
 
-func (s *seen) reset() {
-	if s.inodes == nil {
-		s.inodes = make(map[uint64]struct{})
-		s.tuples = make(map[[2]netip.AddrPort]struct{})
+// shortPage is the step by which the first page is made shorter.
+const shortPage = 450
+
+func (p *pages) Read(b []byte) (int, error) {
+	if p.short > 0 {
+		b = b[:min(p.short, len(b))]
+		p.short = 0
 	}
-	clear(s.inodes)
-	clear(s.tuples)
+	n, err := p.file.Read(b)
+	if n > 0 {
+		p.fresh = 0
+		if p.torn { // the rest of a row of the page before comes first
+			p.fresh = 1
+		}
+		p.torn = b[n-1] != '\n'
+		p.full = n > os.Getpagesize()-256
+	}
+	return n, err
 }
 
-// before reports whether the socket was there already, and notes it.
-func (s *seen) before(sock *Socket) bool {
-	if sock.Inode != 0 {
-		n := len(s.inodes)
-		s.inodes[sock.Inode] = struct{}{}
-		return len(s.inodes) == n
+// begins is called for each row, and reports whether it is the first of a page.
+func (p *pages) begins() bool {
+	p.fresh--
+	return p.fresh == -1
+}
+
+// procSeed makes the identities of this process.
+var procSeed = maphash.MakeSeed()
+
+// procID gives the identity of a row: the inode, which subflows of MPTCP share,
+// and both addresses. A row with neither inode nor peer has none: several look the
+// same.
+func procID(s *Socket) uint64 {
+	if s.Inode == 0 && s.Remote.Port() == 0 {
+		return 0
 	}
-	if sock.Remote.Port() == 0 {
-		return false // several may look the same
-	}
-	n := len(s.tuples)
-	s.tuples[[2]netip.AddrPort{sock.Local, sock.Remote}] = struct{}{}
-	return len(s.tuples) == n
+	return maphash.Comparable(procSeed, struct {
+		inode         uint64
+		local, remote netip.AddrPort
+	}{s.Inode, s.Local, s.Remote})
 }
 
 // procNetBuf is larger than what one read of /proc/net gives, a page.

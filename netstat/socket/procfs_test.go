@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -131,6 +132,27 @@ func TestProcfsErrors(t *testing.T) {
 			t.Errorf("the error does not name %s and line 2: %v", path, err)
 		}
 	})
+}
+
+// TestProcfsSharedInode has rows that share an inode, as the subflows of an MPTCP
+// connection do, and one that the kernel repeats.
+func TestProcfsSharedInode(t *testing.T) {
+	needLittleEndian(t)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "net"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rows := "heading\n"
+	for _, port := range []int{0x1001, 0x1002, 0x1003, 0x1003} {
+		rows += fmt.Sprintf("   0: 0100007F:1F90 0100007F:%04X 01 00000000:00000000 00:00000000 00000000  1000        0 41001 1\n", port)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "net", "tcp"), []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := collect(t, newProcfs(dir), Query{Tables: []Table{TCP4}})
+	if err != nil || len(got) != 3 {
+		t.Errorf("got %v and error %v, want 3 sockets", got, err)
+	}
 }
 
 // TestParseProcNetLongFile has rows across the ends of the reader's buffer.

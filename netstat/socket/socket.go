@@ -14,6 +14,8 @@ type Socket struct {
 	// (columns local_address and rem_address). IPv4-mapped IPv6 addresses are
 	// given as IPv4. Where there is no peer, Remote is the unspecified address
 	// and port 0. The addresses are invalid where the system does not give any.
+	// From netlink, a link-local IPv6 address has the index of its interface as
+	// its zone (idiag_if): each interface may have the same address.
 	Local, Remote netip.AddrPort
 	// RecvQueue is idiag_rqueue (rx_queue): bytes received and not yet read,
 	// or, in LISTEN, connections in the accept queue.
