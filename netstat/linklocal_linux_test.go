@@ -74,8 +74,10 @@ address add fe80::1/64 dev far nodad
 	}
 }
 
-func reusePort(_, _ string, conn syscall.RawConn) (err error) {
-	return errors.Join(conn.Control(func(fd uintptr) {
+func reusePort(_, _ string, conn syscall.RawConn) error {
+	var err error
+	controlErr := conn.Control(func(fd uintptr) {
 		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}), err)
+	})
+	return errors.Join(controlErr, err)
 }

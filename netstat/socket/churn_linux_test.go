@@ -18,9 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// churnListings is how often each source lists each world of TestChurn.
-// -churn 1000 takes some minutes.
-var churnListings = flag.Int("churn", 0, "how often TestChurn lists each world with each source; 0 takes some seconds")
+// With -churn 1000, TestChurn takes an hour, most of it for procfs and the burst.
+var (
+	churnListings = flag.Int("churn", 0, "how often TestChurn lists each world with each source; 0 takes some seconds")
+	churnSources  = flag.String("churnsources", "netlink,procfs", "the sources of TestChurn")
+)
 
 // churnHost is a network namespace of the test's own, in which sockets stay while
 // others come and go.
@@ -259,10 +261,38 @@ func (h *churnHost) listOften(kind string, n int) {
 	}
 }
 
-// ssCount has ss list the sockets of the port.
-func (h *churnHost) ssCount() (int, error) {
-	out, err := exec.Command("ss", "-Haun4", fmt.Sprintf("sport = :%d", h.local)).Output()
-	return strings.Count(string(out), "\n"), err
+// ss has ss list the host n times, and logs how often it lists another number of
+// inodes that stay than there are, or one of them twice.
+func (h *churnHost) ss(n int) {
+	wrong := 0
+	for range n {
+		out, err := exec.Command("ss", "-Haetun").Output()
+		if err != nil {
+			h.t.Fatalf("ss: %v", err)
+		}
+		seen := map[uint64]int{}
+		for field := range strings.FieldsSeq(string(out)) {
+			var inode uint64
+			if _, err := fmt.Sscanf(field, "ino:%d", &inode); err == nil {
+				seen[inode]++
+			}
+		}
+		for inode := range h.static {
+			if seen[inode] != 1 {
+				wrong++
+				break
+			}
+		}
+	}
+	h.t.Logf("ss: %d of %d listings wrong", wrong, n)
+}
+
+// many gives n, or a third of it where the test is to be quick.
+func many(n int) int {
+	if *churnListings == 0 {
+		return n / 3
+	}
+	return n
 }
 
 // TestChurn has sockets that stay listed once each, to the last one, while others
@@ -279,29 +309,29 @@ func TestChurn(t *testing.T) {
 		n     int // listings without -churn
 	}{
 		{"UDP, one port, one comes and goes", 0, func(h *churnHost) {
-			h.udp(unix.AF_INET, 4000)
+			h.udp(unix.AF_INET, many(4000))
 			h.churnUDP(unix.AF_INET, 1)
-		}, 60},
+		}, 15},
 		{"UDP, both IP versions, 100 come and go", 0, func(h *churnHost) {
 			h.udp(unix.AF_INET, 1000)
 			h.udp(unix.AF_INET6, 1000)
 			h.churnUDP(unix.AF_INET, 100)
 			h.churnUDP(unix.AF_INET6, 100)
-		}, 150},
+		}, 15},
 		{"UDP, a burst on one port", 0, func(h *churnHost) {
-			h.udp(unix.AF_INET, 13_000)
+			h.udp(unix.AF_INET, many(13_000))
 			h.churnUDP(unix.AF_INET, 2000)
-		}, 10},
+		}, 5},
 		{"TCP, 64 buckets", 64, func(h *churnHost) {
-			h.tcp(2000)
+			h.tcp(many(2000))
 			h.churnTCP()
-		}, 150},
+		}, 15},
 	}
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
 			h := enterChurnHost(t, w.ehash)
 			w.fill(h)
-			for _, kind := range []string{socket.Netlink, socket.Procfs} {
+			for _, kind := range strings.Split(*churnSources, ",") {
 				n := w.n
 				switch {
 				case *churnListings > 0:
@@ -310,6 +340,9 @@ func TestChurn(t *testing.T) {
 					n = 5
 				}
 				h.listOften(kind, n)
+			}
+			if *churnListings > 0 {
+				h.ss(*churnListings)
 			}
 		})
 	}

@@ -130,7 +130,7 @@ func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(s *Socket, 
 			}
 			s.Protocol = p
 			if err := fn(s, cookieOf(msg)); err != nil {
-				return false, stop{err}
+				return false, stopped(err)
 			}
 		case kind == nlmsgDone, kind == nlmsgError:
 			return true, kernelError(msg)

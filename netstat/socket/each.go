@@ -15,6 +15,14 @@ type stop struct{ error }
 
 func (s stop) Unwrap() error { return s.error }
 
+// stopped makes err, which the caller's function returned, a stop if it is none.
+func stopped(err error) error {
+	if err == nil || callerError(err) != nil {
+		return err
+	}
+	return stop{err}
+}
+
 // callerError gives the error that the caller's function returned, or nil where
 // err is not of its making.
 func callerError(err error) error {

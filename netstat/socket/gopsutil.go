@@ -48,7 +48,7 @@ func (gopsutil) Each(ctx context.Context, q Query, fn func(*Socket) error) error
 				continue
 			}
 			if err := fn(&s); err != nil {
-				return stop{err}
+				return stopped(err)
 			}
 		}
 		return nil

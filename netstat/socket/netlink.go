@@ -178,7 +178,9 @@ func (n *netlink) dump(d dump) (full bool, err error) {
 		}
 		done := false
 		if err == nil {
-			d.begin()
+			if size > diagMsgLen { // there is more than the end
+				d.begin()
+			}
 			done, err = decodeDiag(n.buf[:size], n.seq, protocol, &n.sock, d.each)
 		}
 		if err != nil {

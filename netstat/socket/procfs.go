@@ -172,7 +172,7 @@ func parseProcNet(ctx context.Context, r io.Reader, t Table, fn func(*Socket) er
 			continue
 		}
 		if err := fn(&s); err != nil {
-			return stop{err}
+			return stopped(err)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (r *roll) reset() {
 }
 
 // begin says that a piece begins.
-func (r *roll) begin() { r.fresh = true }
+func (r *roll) begin() { r.fresh, r.continues = true, false }
 
 // enter takes in the next socket and reports whether it is a repeat. One without
 // identity never is.
@@ -327,7 +327,7 @@ func (l *listings) join(next int, fn func(*Socket) error) error {
 	}
 	for i := range run {
 		if err := fn(&run[i].Socket); err != nil {
-			return err
+			return stopped(err)
 		}
 	}
 	n.insert(at, run)

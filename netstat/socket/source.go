@@ -18,8 +18,11 @@ type Source interface {
 	// are, and the error is of type [TableErrors]. A [PortRange] without
 	// ports is an error before anything is read.
 	//
-	// The kernel does not freeze its tables for a reader: what opens, closes
-	// or changes state meanwhile may be seen or not, as with ss.
+	// The kernel does not freeze its tables for a reader. A socket that exists
+	// for the whole of the listing is given exactly once; one that opens, closes
+	// or changes state meanwhile, once or not at all. The exceptions are in
+	// docs/counts.md: where it is noticed that sockets may be missing,
+	// Options.Warn is told.
 	Each(ctx context.Context, q Query, fn func(*Socket) error) error
 	// Close frees what the source holds open.
 	Close() error
@@ -104,7 +107,8 @@ func Kinds() []string {
 type Options struct {
 	// ProcRoot is where procfs is mounted; "" is $HOST_PROC, else /proc.
 	ProcRoot string
-	// Warn, when set, is told once when Auto has to do with procfs.
+	// Warn, when set, is told once when Auto has to do with procfs, and not more
+	// than once an hour when sockets may be missing from a listing.
 	Warn func(message string)
 }
 
