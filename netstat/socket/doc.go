@@ -2,8 +2,10 @@
 // queues, owner's uid, inode.
 //
 // A [Source] streams them, one call of a function for each socket, so that
-// counting a hundred thousand of them keeps nothing and allocates nothing for
-// each. There are three:
+// counting a hundred thousand of them keeps a dozen bytes for each, in memory that
+// is used again. A socket that exists for the whole of a listing is listed exactly
+// once, whatever comes and goes beside it; docs/counts.md has how, and where not.
+// There are three:
 //
 //   - "netlink": the kernel's NETLINK_SOCK_DIAG dumps (net/ipv4/inet_diag.c),
 //     the cheapest; Linux.
