@@ -112,13 +112,13 @@ func parsePort(s string) (uint16, error) {
 	case err == nil && n > 0:
 		return uint16(n), nil
 	case err == nil, errors.Is(err, strconv.ErrRange):
-		return 0, fmt.Errorf("port %s does not exist; give a port from 1 to 65535", s)
+		return 0, fmt.Errorf("port %.60s does not exist; give a port from 1 to 65535", s)
 	case s == "":
 		return 0, errors.New("the port is missing; give a port from 1 to 65535")
 	case strings.Contains(s, ","):
-		return 0, fmt.Errorf("%q is more than one; give each in quotes of its own", s)
+		return 0, fmt.Errorf("%.60q is more than one; give each in quotes of its own", s)
 	default:
-		return 0, fmt.Errorf("%q is not a port number; give a port from 1 to 65535", s)
+		return 0, fmt.Errorf("%.60q is not a port number; give a port from 1 to 65535", s)
 	}
 }
 
@@ -130,18 +130,18 @@ func parseHost(s string) (netip.Prefix, error) {
 	}
 	bare := unbracket(s)
 	if strings.Contains(bare, "%") {
-		return netip.Prefix{}, fmt.Errorf("%q has a zone, which the kernel's socket tables do not give; leave out what follows the %%", bare)
+		return netip.Prefix{}, fmt.Errorf("%.60q has a zone, which the kernel's socket tables do not give; leave out what follows the %%", bare)
 	}
 	if strings.Contains(bare, "/") {
 		p, err := netip.ParsePrefix(bare)
 		if err != nil {
-			return netip.Prefix{}, fmt.Errorf(`%q is not a network; write an entry such as "10.0.0.0/8:443" or "[2001:db8::/32]:443"`, bare)
+			return netip.Prefix{}, fmt.Errorf(`%.60q is not a network; write an entry such as "10.0.0.0/8:443" or "[2001:db8::/32]:443"`, bare)
 		}
 		return unmap(p).Masked(), nil
 	}
 	addr, err := netip.ParseAddr(bare)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf(`%q is not an IP address; write one such as "10.0.0.1" or "[2001:db8::1]", or the port alone for any address`, bare)
+		return netip.Prefix{}, fmt.Errorf(`%.60q is not an IP address; write one such as "10.0.0.1" or "[2001:db8::1]", or the port alone for any address`, bare)
 	}
 	addr = addr.Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -62,7 +62,7 @@ func New(c Config) (*Collector, error) {
 	}
 	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions, allTags: maps.Clone(c.Tags),
 		warn: c.Warn, warned: map[string]bool{}}
-	col.included, _ = c.included() // parse has reported what is wrong with it
+	col.included = c.included(&problems{}) // parse has reported what is wrong with it
 	if c.PID {
 		col.owners, col.warnRefused = owner.New(socket.ProcRoot()), c.Warn
 	}

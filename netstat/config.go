@@ -13,6 +13,7 @@ import (
 
 	"github.com/l4stat/l4stat"
 	"github.com/l4stat/l4stat/addrports"
+	"github.com/l4stat/l4stat/internal/printable"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -95,6 +96,7 @@ func (g *Group) Entries() []string {
 const (
 	DefaultInterval = 10 * time.Second // when the configuration does not say
 	MinInterval     = time.Millisecond // less cannot be meant
+	MaxInterval     = 365 * 24 * time.Hour
 )
 
 // The values of Config.IPVersion.
@@ -164,9 +166,16 @@ func (c *Config) Warnings() []string {
 				keys = append(keys, fmt.Sprintf("%s[%d]", g.key, j))
 			}
 		}
-		for _, i := range addrports.Shadowed(all) {
+		shadowed := addrports.Shadowed(all)
+		more := len(shadowed) - maxProblems
+		for _, i := range shadowed[:min(len(shadowed), maxProblems)] {
 			warnings = append(warnings, c.problem(keys[i], all[i].String(),
 				"never matches: entries before it take all its sockets; move it before them, or leave it out").Error())
+		}
+		if more > 0 {
+			e := c.problem("addr_ports", "", fmt.Sprintf("%d more entries never match", more))
+			e.Value = "{...}"
+			warnings = append(warnings, e.Error())
 		}
 	}
 	return warnings
@@ -182,95 +191,119 @@ type group struct {
 
 var sides = []string{LocalSide, RemoteSide}
 
+// parse compiles the groups. The error has what cannot be meant in the whole
+// configuration.
 func (c *Config) parse() ([]group, error) {
-	var errs []error
+	p := problems{file: c.file}
+	groups := c.parseInto(&p)
+	return groups, p.err()
+}
+
+func (c *Config) parseInto(p *problems) []group {
 	oneOf := func(key, value string, allowed ...string) {
 		if value != "" && !slices.Contains(allowed, value) {
-			errs = append(errs, c.problem(key, value, "give one of "+quoteList(allowed)))
+			p.add(c.problem(key, value, "give one of "+quoteList(allowed)))
 		}
 	}
-	if c.Interval != 0 && c.Interval < MinInterval {
-		errs = append(errs, c.problem("interval", c.Interval.String(), longerInterval))
+	limit := func(key string, n, most int) {
+		if n < 0 || n > most {
+			p.add(c.problem(key, strconv.Itoa(n), fmt.Sprintf("give a number from 1 to %d", most)))
+		}
 	}
-	if c.ConnectionLimit < 0 {
-		errs = append(errs, c.problem("connection_limit", strconv.Itoa(c.ConnectionLimit), "give 1 or more"))
+	if c.Interval != 0 {
+		if err := checkInterval(c.Interval); err != nil {
+			p.add(c.problem("interval", c.Interval.String(), err.Error()))
+		}
 	}
-	if c.RowLimit < 0 || c.RowLimit > maxRowLimit {
-		errs = append(errs, c.problem("row_limit", strconv.Itoa(c.RowLimit), fmt.Sprintf("give a number from 1 to %d", maxRowLimit)))
-	}
-	_, includeErrs := c.included()
-	errs = append(errs, includeErrs...)
+	limit("connection_limit", c.ConnectionLimit, maxConnectionLimit)
+	limit("row_limit", c.RowLimit, maxRowLimit)
+	c.included(p)
 	oneOf("ip_version", c.IPVersion, SplitIPVersions, SumIPVersions)
 	oneOf("absent", c.Absent, OmitAbsent, ZeroAbsent)
 	oneOf("source", c.Source, socket.Kinds()...)
-	errs = append(errs, c.checkTags("tags", c.Tags)...)
+	c.checkTags(p, "tags", c.Tags)
 
 	groups := make([]group, 0, len(c.Groups))
 	for i, g := range c.Groups {
 		key := fmt.Sprintf("addr_ports[%d]", i)
 		oneOf(key+".side", g.Side, sides...)
-		parsed, groupErrs := c.parseGroup(key, g)
-		errs = append(errs, groupErrs...)
-		groups = append(groups, parsed)
+		groups = append(groups, c.parseGroup(p, key, g))
 	}
-	return groups, errors.Join(errs...)
+	return groups
 }
 
-func (c *Config) parseGroup(key string, g Group) (group, []error) {
-	var errs []error
+func (c *Config) parseGroup(p *problems, key string, g Group) group {
 	parsed := group{side: g.Side, key: key + ".ports", tags: g.Tags}
 	if g.Side == "" {
 		parsed.side = LocalSide
 	}
-	texts, parse := g.Entries(), addrports.Parse
+	parse := addrports.Parse
 	if len(g.PortsMatch) > 0 {
+		// They replace the others, which are to be entries all the same.
+		c.parseEntries(p, key+".ports", g.Ports, parse)
 		parse, parsed.key = addrports.ParseMatch, key+".ports_match"
 	}
 	remedy := `give at least one, such as ports = ["80"]`
 	if g.Origin != "" {
 		parsed.key, remedy = g.Origin, "give at least one, or leave it out"
 	}
-	if len(texts) == 0 {
+	if len(g.Entries()) == 0 {
 		empty := c.problem(parsed.key, "", "the group has no entries; "+remedy)
 		empty.Value = "[]"
-		errs = append(errs, empty)
+		p.add(empty)
 	}
+	parsed.entries = c.parseEntries(p, parsed.key, g.Entries(), parse)
+	for _, own := range []string{tagAddrPort, tagIPVersion, tagSide} {
+		if value, ok := g.Tags[own]; ok && (own != tagSide || parsed.side == RemoteSide) {
+			p.add(c.problem(key+".tags."+own, value, "the plugin sets this tag itself; give yours another name"))
+		}
+	}
+	c.checkTags(p, key+".tags", g.Tags)
+	return parsed
+}
+
+// parseEntries parses the entries of a key.
+func (c *Config) parseEntries(p *problems, key string, texts []string, parse func(string) (addrports.Entry, error)) []addrports.Entry {
+	var entries []addrports.Entry
 	for i, text := range texts {
 		e, err := parse(text)
 		if err != nil {
-			errs = append(errs, c.problem(fmt.Sprintf("%s[%d]", parsed.key, i), text, err.Error()))
+			p.add(c.problem(fmt.Sprintf("%s[%d]", key, i), text, err.Error()))
 			continue
 		}
-		parsed.entries = append(parsed.entries, e)
+		entries = append(entries, e)
 	}
-	for _, own := range []string{tagAddrPort, tagIPVersion, tagSide} {
-		if value, ok := g.Tags[own]; ok && (own != tagSide || parsed.side == RemoteSide) {
-			errs = append(errs, c.problem(key+".tags."+own, value, "the plugin sets this tag itself; give yours another name"))
-		}
-	}
-	return parsed, append(errs, c.checkTags(key+".tags", g.Tags)...)
+	return entries
 }
 
-// checkTags finds tags that line protocol cannot carry.
-func (c *Config) checkTags(key string, tags map[string]string) []error {
-	var errs []error
+// reservedTags are names that InfluxDB has for itself: a row with a tag of that
+// name is refused, and its whole batch with it.
+var reservedTags = []string{"time", "_field", "_measurement"}
+
+// checkTags finds tags that line protocol or a database cannot take.
+func (c *Config) checkTags(p *problems, key string, tags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		value := tags[name]
 		switch {
 		case name == "":
-			errs = append(errs, c.problem(key+`.""`, value, "a tag must have a name; give it one"))
+			p.add(c.problem(key+`.""`, value, "a tag must have a name; give it one"))
 		case value == "":
-			errs = append(errs, c.problem(key+"."+name, value, "a tag must not be empty; leave it out"))
+			p.add(c.problem(key+"."+name, value, "a tag must not be empty; leave it out"))
+		case slices.Contains(reservedTags, name):
+			p.add(c.problem(key+"."+name, value, "InfluxDB keeps this name for itself, and refuses every row that has such a tag; give yours another name"))
 		case !encodable(name), !encodable(value):
-			errs = append(errs, c.problem(key+"."+name, value, "line protocol cannot carry control characters, invalid UTF-8, or a backslash at the end; leave them out"))
+			p.add(c.problem(key+"."+name, value, "line protocol cannot carry control characters, invalid UTF-8, or a backslash at the end; leave them out"))
+		case strings.ContainsFunc(name+value, deceptive):
+			p.add(c.problem(key+"."+name, value, "line separators and bidirectional control characters make text look other than it reads; leave them out"))
 		}
 	}
-	return errs
 }
 
 func encodable(s string) bool {
 	return utf8.ValidString(s) && !strings.HasSuffix(s, `\`) && !strings.ContainsFunc(s, unicode.IsControl)
 }
+
+func deceptive(r rune) bool { return bidi(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
 
 func quoteList(words []string) string {
 	quoted := make([]string, len(words))
@@ -288,10 +321,11 @@ type ConfigError struct {
 	Reason string // what is wrong and what would be right
 }
 
-// Error gives one line with all that a person needs to put it right.
+// Error returns one line with all that a person needs to put it right. A key of
+// many characters is cut.
 func (e *ConfigError) Error() string {
-	key := e.Key
-	if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) { // a terminal might obey it
+	key := printable.Cut(e.Key, 120)
+	if printable.Text(key) != key { // a terminal might obey it
 		key = strconv.Quote(key)
 	}
 	text := fmt.Sprintf("%s = %s: %s", key, e.Value, e.Reason)
@@ -304,7 +338,7 @@ func (e *ConfigError) Error() string {
 // problem makes a ConfigError of the value of key, which is in this block, an
 // environment variable or a flag.
 func (c *Config) problem(key, value, reason string) *ConfigError {
-	e := &ConfigError{File: c.file, Key: c.table + key, Value: strconv.Quote(value), Reason: reason}
+	e := &ConfigError{File: c.file, Key: c.table + key, Value: quoted(value), Reason: reason}
 	switch {
 	case strings.HasPrefix(key, envPrefix):
 		e.File, e.Key = environment, key
@@ -312,4 +346,51 @@ func (c *Config) problem(key, value, reason string) *ConfigError {
 		e.File, e.Key = "", key
 	}
 	return e
+}
+
+// quoted returns a value in quotes, cut to what is enough to find it.
+func quoted(value string) string {
+	const enough = 60
+	if short := printable.Cut(value, enough); short != value {
+		return strconv.Quote(strings.TrimSuffix(short, "...")) + "..."
+	}
+	return strconv.Quote(value)
+}
+
+// maxProblems is how many problems of a configuration are told. Whoever mends
+// those sees the others.
+const maxProblems = 20
+
+// problems collects what is wrong with a configuration.
+type problems struct {
+	file string // "" where it is not known
+	errs []error
+	more int // how many there are beside errs
+}
+
+// full reports whether another problem would only be counted, and counts it.
+func (p *problems) full() bool {
+	if len(p.errs) < maxProblems {
+		return false
+	}
+	p.more++
+	return true
+}
+
+func (p *problems) add(err error) {
+	if !p.full() {
+		p.errs = append(p.errs, err)
+	}
+}
+
+// err returns the problems joined, nil if there are none.
+func (p *problems) err() error {
+	if p.more == 0 {
+		return errors.Join(p.errs...)
+	}
+	last := fmt.Errorf("and %d more", p.more)
+	if p.file != "" {
+		last = fmt.Errorf("%s: %w", p.file, last)
+	}
+	return errors.Join(append(slices.Clip(p.errs), last)...)
 }

@@ -27,6 +27,9 @@ const (
 // configuration does not: a series for each connection would drown a database.
 const DefaultConnectionLimit = 100
 
+// maxConnectionLimit is more than any database takes.
+const maxConnectionLimit = 1_000_000
+
 // connectionDetails is what is asked of the kernel for each socket. It writes
 // several times as much as it does without.
 const connectionDetails = socket.WithDetails | socket.WithTCPInfo | socket.WithCongestion

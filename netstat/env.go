@@ -46,8 +46,8 @@ func LoadWithEnv(path string, lookup func(string) (string, bool)) ([]Config, err
 // value that cannot be read or meant is an error, all of them [ConfigError]
 // values joined.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
-	var errs []error
-	fail := func(name, value, reason string) { errs = append(errs, c.problem(name, value, reason)) }
+	p := problems{file: environment}
+	fail := func(name, value, reason string) { p.add(c.problem(name, value, reason)) }
 
 	if text, _ := lookup(EnvInterval); text != "" {
 		d, err := parseInterval(text)
@@ -61,8 +61,7 @@ func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 		if err := json.Unmarshal([]byte(text), &g.Ports); err != nil {
 			fail(EnvAddrPorts, text, `give a JSON list of strings, such as ["1.1.1.1:80","443"]`)
 		} else {
-			_, groupErrs := c.parseGroup("", g)
-			errs = append(errs, groupErrs...)
+			c.parseGroup(&p, "", g)
 		}
 		c.Groups = []Group{g}
 	}
@@ -71,13 +70,13 @@ func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 		if err != nil {
 			fail(EnvTags, text, err.Error())
 		}
-		errs = append(errs, c.checkTags(EnvTags, tags)...)
+		c.checkTags(&p, EnvTags, tags)
 		all := map[string]string{}
 		maps.Copy(all, c.Tags)
 		maps.Copy(all, tags)
 		c.Tags = all
 	}
-	return errors.Join(errs...)
+	return p.err()
 }
 
 // parseInterval reads "10s" and the like.
@@ -86,14 +85,20 @@ func parseInterval(text string) (time.Duration, error) {
 	if err != nil {
 		return 0, errors.New(`not a time; give a number and a unit, such as "10s" or "1m"`)
 	}
-	if d < MinInterval {
-		return 0, errors.New(longerInterval)
-	}
-	return d, nil
+	return d, checkInterval(d)
 }
 
-// longerInterval is the remedy for an interval below MinInterval.
-const longerInterval = `give 1ms or more, such as "10s"`
+// checkInterval returns an error for an interval that cannot be meant.
+func checkInterval(d time.Duration) error {
+	switch {
+	case d < MinInterval:
+		return errors.New(`give 1ms or more, such as "10s"`)
+	case d > MaxInterval:
+		return fmt.Errorf(`give %dh, which is a year, or less, such as "10s"`, MaxInterval/time.Hour)
+	default:
+		return nil
+	}
+}
 
 // parseTags reads "tag1=value1,tag2=value2".
 func parseTags(text string) (map[string]string, error) {
@@ -102,10 +107,10 @@ func parseTags(text string) (map[string]string, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" || value == "" {
-			return nil, fmt.Errorf("%q is not a tag; give name=value pairs with commas between, such as tag1=value1,tag2=value2", pair)
+			return nil, fmt.Errorf("%.60q is not a tag; give name=value pairs with commas between, such as tag1=value1,tag2=value2", pair)
 		}
 		if _, twice := tags[name]; twice {
-			return nil, fmt.Errorf("the tag %q is there twice; leave one out", name)
+			return nil, fmt.Errorf("the tag %.60q is there twice; leave one out", name)
 		}
 		tags[name] = value
 	}

@@ -25,10 +25,10 @@ func Included() []string {
 
 // included finds the sets that the configuration includes, each once and in the
 // order of their metrics.
-func (c *Config) included() (sets []*counters.Set, errs []error) {
+func (c *Config) included(p *problems) (sets []*counters.Set) {
 	for i, name := range c.Include {
 		if !slices.Contains(Included(), name) {
-			errs = append(errs, c.problem(fmt.Sprintf("include[%d]", i), name, includeRemedy(Included())))
+			p.add(c.problem(fmt.Sprintf("include[%d]", i), name, includeRemedy(Included())))
 		}
 	}
 	for _, s := range counters.Sets() {
@@ -36,7 +36,7 @@ func (c *Config) included() (sets []*counters.Set, errs []error) {
 			sets = append(sets, s)
 		}
 	}
-	return sets, errs
+	return sets
 }
 
 // includeRemedy says what include may have on a system that has these sets.

@@ -9,11 +9,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/l4stat/l4stat/internal/guard"
 	"github.com/l4stat/l4stat/internal/nearest"
+	"github.com/l4stat/l4stat/internal/printable"
 	"github.com/l4stat/l4stat/internal/smallfile"
 )
 
@@ -40,23 +41,26 @@ func Load(name string, data []byte) ([]Config, error) {
 	if len(data) > MaxConfigSize {
 		return nil, fmt.Errorf("%s: %w", name, smallfile.TooLong(MaxConfigSize))
 	}
+	if err := scanText(name, data); err != nil {
+		return nil, err
+	}
 	var tree map[string]any
-	if _, err := toml.Decode(string(data), &tree); err != nil {
+	if _, err := guard.Parse(func() (toml.MetaData, error) { return toml.Decode(string(data), &tree) }); err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
 			return nil, syntaxError(name, data, syntax)
 		}
 		return nil, fmt.Errorf("%s: not TOML: %w", name, err)
 	}
-	l := loader{name: name}
+	l := loader{name: name, problems: problems{file: name}}
 	configs := l.file(tree)
-	if err := errors.Join(l.errs...); err != nil {
+	if err := l.err(); err != nil {
 		return nil, err
 	}
 	for i := range configs {
-		l.errs = append(l.errs, configs[i].Validate())
+		configs[i].parseInto(&l.problems)
 	}
-	if err := errors.Join(l.errs...); err != nil {
+	if err := l.err(); err != nil {
 		return nil, err
 	}
 	return configs, nil
@@ -68,7 +72,7 @@ func syntaxError(name string, data []byte, e toml.ParseError) error {
 		name = fmt.Sprintf("%s:%d", name, e.Position.Line)
 	}
 	return fmt.Errorf("%s: not TOML: %s, in the line: %s (text stands in quotes, a remark begins with #)",
-		name, printable(strings.TrimSuffix(e.Message, ".")), printable(line(data, max(e.Position.Line, 1))))
+		name, shown(strings.TrimSuffix(e.Message, "."), 200), shown(line(data, max(e.Position.Line, 1)), 80))
 }
 
 // line gives line n of a text, the first being 1, without the space around it.
@@ -81,24 +85,21 @@ func line(text []byte, n int) string {
 	return ""
 }
 
-// printable replaces what a terminal might obey in text from a file.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
+// shown returns text from a file as a message may quote it: what a terminal might
+// obey is escaped, and what goes beyond n characters is left out.
+func shown(text string, n int) string { return printable.Text(printable.Cut(text, n)) }
 
 // loader turns decoded TOML into Configs and collects what is wrong with it.
 type loader struct {
+	problems
 	name string
-	errs []error
 }
 
 func (l *loader) fail(key string, value any, format string, args ...any) {
-	l.errs = append(l.errs, &ConfigError{File: l.name, Key: key, Value: tomlText(value), Reason: fmt.Sprintf(format, args...)})
+	if l.full() {
+		return
+	}
+	l.add(&ConfigError{File: l.name, Key: key, Value: tomlText(value), Reason: fmt.Sprintf(format, args...)})
 }
 
 const block = "inputs.netstat"
@@ -127,8 +128,8 @@ func (l *loader) file(tree map[string]any) []Config {
 	if value := netstat["netstat"]; value != nil {
 		blocks = l.tables(block, value)
 	}
-	if len(blocks) == 0 && len(l.errs) == 0 {
-		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[%s]] block; start one with that line", l.name, block))
+	if len(blocks) == 0 && l.err() == nil {
+		l.add(fmt.Errorf("%s: there is no [[%s]] block; start one with that line", l.name, block))
 	}
 	configs := make([]Config, len(blocks))
 	for i, table := range blocks {
@@ -149,16 +150,18 @@ type setter[T any] func(l *loader, key string, value any, into *T)
 // The keys of an [[inputs.netstat]] block and of its groups.
 var (
 	configKeys = map[string]setter[Config]{
-		"interval":         func(l *loader, key string, v any, c *Config) { c.Interval = l.duration(key, v) },
-		"ip_version":       func(l *loader, key string, v any, c *Config) { c.IPVersion = l.text(key, v) },
-		"absent":           func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
-		"pid":              func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
-		"source":           func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
-		"connection_limit": func(l *loader, key string, v any, c *Config) { c.ConnectionLimit = l.positive(key, v) },
-		"row_limit":        func(l *loader, key string, v any, c *Config) { c.RowLimit = l.positive(key, v) },
-		"include":          func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
-		"tags":             func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
-		"addr_ports":       func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
+		"interval":   func(l *loader, key string, v any, c *Config) { c.Interval = l.duration(key, v) },
+		"ip_version": func(l *loader, key string, v any, c *Config) { c.IPVersion = l.text(key, v) },
+		"absent":     func(l *loader, key string, v any, c *Config) { c.Absent = l.text(key, v) },
+		"pid":        func(l *loader, key string, v any, c *Config) { c.PID = l.boolean(key, v) },
+		"source":     func(l *loader, key string, v any, c *Config) { c.Source = l.text(key, v) },
+		"connection_limit": func(l *loader, key string, v any, c *Config) {
+			c.ConnectionLimit = l.positive(key, v, maxConnectionLimit)
+		},
+		"row_limit":  func(l *loader, key string, v any, c *Config) { c.RowLimit = l.positive(key, v, maxRowLimit) },
+		"include":    func(l *loader, key string, v any, c *Config) { c.Include = l.texts(key, v, `["tcp", "udp"]`) },
+		"tags":       func(l *loader, key string, v any, c *Config) { c.Tags = l.tags(key, v) },
+		"addr_ports": func(l *loader, key string, v any, c *Config) { c.Groups = l.groups(key, v) },
 	}
 	groupKeys = map[string]setter[Group]{
 		"ports":       func(l *loader, key string, v any, g *Group) { g.Ports = l.texts(key, v, `["80", "443"]`) },
@@ -190,6 +193,9 @@ func readTable[T any](l *loader, prefix string, table map[string]any, keys map[s
 
 // unknown reports a key that nobody reads, with the likeliest one meant.
 func (l *loader) unknown(prefix, key string, value any, known []string, otherwise string) {
+	if l.full() {
+		return
+	}
 	best := nearest.Of(key, known...)
 	switch {
 	case slices.Contains(agentKeys, key):
@@ -254,14 +260,14 @@ func (l *loader) boolean(key string, value any) bool {
 	return b
 }
 
-// positive reads an integer above 0.
-func (l *loader) positive(key string, value any) int {
+// positive reads an integer from 1 to most.
+func (l *loader) positive(key string, value any, most int) int {
 	n, ok := value.(int64)
 	switch {
 	case !ok:
 		l.fail(key, value, "give a number without quotes, not %s", tomlType(value))
-	case n < 1:
-		l.fail(key, value, "give 1 or more")
+	case n < 1 || n > int64(most):
+		l.fail(key, value, "give a number from 1 to %d", most)
 	}
 	return int(n)
 }
@@ -315,16 +321,18 @@ func (l *loader) tags(key string, value any) map[string]string {
 // enough to find it.
 func tomlText(value any) string {
 	const enough = 60
+	switch v := value.(type) {
+	case string:
+		value = printable.Cut(v, enough+1) // of a megabyte no more is written
+	case []any:
+		value = v[:min(len(v), enough)]
+	}
 	written, err := toml.Marshal(map[string]any{"v": value})
 	text, plain := strings.CutPrefix(string(written), "v = ")
 	if err != nil || !plain {
 		return "{...}" // a table
 	}
-	text = printable(strings.TrimSpace(text))
-	if runes := []rune(text); len(runes) > enough {
-		text = string(runes[:enough]) + "..."
-	}
-	return text
+	return shown(strings.TrimSpace(text), enough)
 }
 
 func tomlType(value any) string {

@@ -229,12 +229,13 @@ var badBlocks = []badConfig{
 	{"type_pid", "inputs.netstat.pid", `"true"`, "give true or false, without quotes, not a string"},
 	{"type_source", "inputs.netstat.source", "1.5", "give a string, in quotes, not a float"},
 	{"connection_limit_text", "inputs.netstat.connection_limit", `"many"`, "give a number without quotes, not a string"},
-	{"connection_limit_zero", "inputs.netstat.connection_limit", "0", "give 1 or more"},
-	{"connection_limit_negative", "inputs.netstat.connection_limit", "-1", "give 1 or more"},
+	{"connection_limit_zero", "inputs.netstat.connection_limit", "0", "give a number from 1 to 1000000"},
+	{"connection_limit_negative", "inputs.netstat.connection_limit", "-1", "give a number from 1 to 1000000"},
 	{"row_limit_text", "inputs.netstat.row_limit", `"many"`, "give a number without quotes, not a string"},
-	{"row_limit_zero", "inputs.netstat.row_limit", "0", "give 1 or more"},
-	{"row_limit_negative", "inputs.netstat.row_limit", "-1", "give 1 or more"},
-	{"row_limit_huge", "inputs.netstat.row_limit", `"9223372036854775807"`, "give a number from 1 to 1000000"},
+	{"row_limit_zero", "inputs.netstat.row_limit", "0", "give a number from 1 to 1000000"},
+	{"row_limit_negative", "inputs.netstat.row_limit", "-1", "give a number from 1 to 1000000"},
+	{"row_limit_huge", "inputs.netstat.row_limit", "9223372036854775807", "give a number from 1 to 1000000"},
+	{"connection_limit_huge", "inputs.netstat.connection_limit", "9223372036854775807", "give a number from 1 to 1000000"},
 	{"type_include", "inputs.netstat.include", `"tcp,udp"`, `give a list of strings, such as ["tcp", "udp"], not a string`},
 	{"type_include_boolean", "inputs.netstat.include[1]", "true", "give a string, in quotes, not a boolean"},
 	{"type_tags", "inputs.netstat.tags", `"some_tag=some_value"`, `give a table of strings, such as tags = {service = "http"}, not a string`},
@@ -261,6 +262,7 @@ var badBlocks = []badConfig{
 	{"interval_zero", "inputs.netstat.interval", `"0s"`, `give 1ms or more, such as "10s"`},
 	{"interval_short", "inputs.netstat.interval", `"1ns"`, `give 1ms or more, such as "10s"`},
 	{"interval_negative", "inputs.netstat.interval", `"-10s"`, `give 1ms or more, such as "10s"`},
+	{"interval_centuries", "inputs.netstat.interval", `"2540400h"`, "give 8760h, which is a year, or less"},
 	{"interval_integer", "inputs.netstat.interval", "10", `give a time in quotes, such as "10s", not an integer`},
 	{"interval_float", "inputs.netstat.interval", "0.5", `give a time in quotes, such as "10s", not a float`},
 	{"interval_day", "inputs.netstat.interval", `"1d"`, `give a number and a unit, such as "10s" or "1m"`},
@@ -294,6 +296,8 @@ var badBlocks = []badConfig{
 	{"match_port_0", "inputs.netstat.addr_ports[0].ports_match[0]", `"*:0"`, "give a port from 1 to 65535"},
 	{"match_port_65536", "inputs.netstat.addr_ports[0].ports_match[0]", `"*:1-65536"`, "give a port from 1 to 65535"},
 
+	{"match_and_ports", "inputs.netstat.addr_ports[0].ports[1]", `"garbage"`, `"garbage" is not a port number`},
+
 	// Groups without entries.
 	{"group_empty", "inputs.netstat.addr_ports[0].ports", "[]", `give at least one, such as ports = ["80"]`},
 	{"group_empty_lists", "inputs.netstat.addr_ports[0].ports", "[]", `give at least one, such as ports = ["80"]`},
@@ -304,6 +308,10 @@ var badBlocks = []badConfig{
 	{"group_tag_ip_version", "inputs.netstat.addr_ports[0].tags.ip_version", `"4"`, "give yours another name"},
 	{"group_tag_side", "inputs.netstat.addr_ports[0].tags.side", `"out"`, "give yours another name"},
 	{"group_tag_empty", "inputs.netstat.addr_ports[0].tags.service", `""`, "leave it out"},
+	{"group_tag_time", "inputs.netstat.addr_ports[0].tags.time", `"now"`, "InfluxDB keeps this name for itself"},
+	{"tag_time", "inputs.netstat.tags.time", `"now"`, "give yours another name"},
+	{"tag_bidi", "inputs.netstat.tags.some_tag", `"\u202eexe.txt"`, "make text look other than it reads; leave them out"},
+	{"tag_bidi_name", "inputs.netstat.tags.a\u2066b", `"some_value"`, "make text look other than it reads; leave them out"},
 	{"tag_empty", "inputs.netstat.tags.some_tag", `""`, "leave it out"},
 	{"tag_no_name", `inputs.netstat.tags.""`, `"some_value"`, "a tag must have a name"},
 	{"tag_control", "inputs.netstat.tags.some_tag", `"some\nvalue"`, "leave them out"},
@@ -333,7 +341,7 @@ func TestLoadFileBad(t *testing.T) {
 					t.Errorf("the file is %q, want %q", c.File, path)
 				}
 				key := c.Key
-				if strings.ContainsFunc(key, unicode.IsControl) {
+				if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
 					key = strconv.Quote(key)
 				}
 				if want := fmt.Sprintf("%s: %s = %s: %s", path, key, c.Value, c.Reason); c.Error() != want {
@@ -360,6 +368,9 @@ func TestLoadFileBadText(t *testing.T) {
 		{"toml_no_quotes", ":2: not TOML: ", "but got 's' instead, in the line: interval = 10s (text stands in quotes"},
 		{"toml_no_value", ":2: not TOML: ", `expected value but found '\n' instead`},
 		{"toml_remark", ":3: not TOML: ", "// Invalid, overridden by ports_match (text stands in quotes, a remark begins with #)"},
+		{"toml_deep", ":2: ", "more than 16 brackets within each other"},
+		{"toml_long_key", ":2: ", "a key of more than 16 parts"},
+		{"toml_bidi", ":2: ", "U+202E is a bidirectional control character, which makes text look other than it reads; take it out"},
 		{"toml_twice", ":3: not TOML: ", "'inputs.netstat.interval' has already been defined"},
 		{"toml_table_and_tables", ":4: not TOML: ", "'inputs.netstat' was already created"},
 		{"no_block", ": ", "there is no [[inputs.netstat]] block; start one with that line"},
