@@ -10,6 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/printable"
 )
 
 // cgroups are the cgroups v2 of a tree, by their ID: the inode of the directory.
@@ -21,6 +25,11 @@ func findCgroups(procRoot, path string) (cgroups, error) {
 	root, err := cgroupMount(filepath.Join(procRoot, "self", "mountinfo"))
 	if err != nil {
 		return nil, err
+	}
+	// What is no cgroup2 may be as large as a disk.
+	var system unix.Statfs_t
+	if err := unix.Statfs(root, &system); err != nil || int64(system.Type) != unix.CGROUP2_SUPER_MAGIC {
+		return nil, fmt.Errorf("find cgroups: %s names %s, which is no cgroup2", filepath.Join(procRoot, "self", "mountinfo"), printable.Text(root))
 	}
 	dir := filepath.Clean("/" + path)
 	if dir != root && !strings.HasPrefix(dir, root+"/") {
@@ -63,7 +72,7 @@ func cgroupMount(mountinfo string) (string, error) {
 	for line := range bytes.Lines(text) {
 		mount, system, _ := bytes.Cut(line, []byte(" - "))
 		fields := strings.Fields(string(mount))
-		if kind := strings.Fields(string(system)); len(kind) > 0 && kind[0] == "cgroup2" && len(fields) > 4 {
+		if kind := strings.Fields(string(system)); len(kind) > 0 && kind[0] == "cgroup2" && len(fields) > 4 && filepath.IsAbs(fields[4]) {
 			return unescape(fields[4]), nil
 		}
 	}

@@ -126,7 +126,7 @@ func TestReadFewerFiles(t *testing.T) {
 		{"snmp has no number", replace("net/snmp", `(?m)^Tcp: \d.*$`, "Tcp: nan -1"), `^(tcp ([^lstom]|syn$|out)\w+ |udp 4)`, []string{"tcp: read ROOT/self/net/snmp: ", "udp: read ROOT/self/net/snmp: "}},
 		{"no table of interfaces", remove("net/dev"), `^interface`, []string{"interface: read ROOT/self/net/dev: "}},
 		{"another process namespace", remove("self"), `^(tcp|udp|interface|conntrack (drop|early_drop|insert_failed)) `,
-			[]string{"tcp: find this process in procfs: ", "udp: find this process in procfs: ", "conntrack: find this process in procfs: ", "interface: find this process in procfs: "}},
+			[]string{"tcp: find this process in procfs, ", "udp: find this process in procfs, ", "conntrack: find this process in procfs, ", "interface: find this process in procfs, "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func self(root string) (procfs.Proc, error) {
 	}
 	proc, err := all.Self()
 	if err != nil {
-		return proc, fmt.Errorf("find this process in procfs: %w; name the procfs of this process in HOST_PROC", err)
+		return proc, fmt.Errorf("find this process in procfs, %s: %w; name the procfs of this process in HOST_PROC", filepath.Join(root, "self"), err)
 	}
 	return proc, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -145,6 +146,22 @@ func TestRegistered(t *testing.T) {
 	}
 	if err := n.Init(); err != nil {
 		t.Errorf("Init: %v", err)
+	}
+	for key, change := range map[string]func(n *Netstat){ // what Load refuses too
+		"connection_limit = ":       func(n *Netstat) { n.ConnectionLimit = math.MaxInt },
+		"addr_ports[0].ports[0] = ": func(n *Netstat) { n.Groups = []netstat.Group{{Ports: []string{"x"}, PortsMatch: []string{"*:80"}}} },
+		"addr_ports[0].tags.time = ": func(n *Netstat) {
+			n.Groups = []netstat.Group{{Ports: []string{"80"}, Tags: map[string]string{"time": "x"}}}
+		},
+		"addr_ports[0].tags.a = \"\\u202e": func(n *Netstat) {
+			n.Groups = []netstat.Group{{Ports: []string{"80"}, Tags: map[string]string{"a": "\u202e"}}}
+		},
+	} {
+		bad, _ := inputs.Inputs["netstat"]().(*Netstat)
+		change(bad)
+		if err := bad.Init(); err == nil || !strings.HasPrefix(err.Error(), key) {
+			t.Errorf("Init: %v, want an error of %s", err, key)
+		}
 	}
 	n.Groups = []netstat.Group{{Ports: []string{"0"}}}
 	if err := n.Init(); err == nil || !strings.Contains(err.Error(), `addr_ports[0].ports[0] = "0"`) {
