@@ -39,6 +39,10 @@ func TestEmitSilentReader(t *testing.T) {
 	}
 	_ = w.Close()
 	defer func() { _ = cmd.Process.Kill() }()
+	// A first byte shows that it runs; then the pipe fills and takes no more.
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	if err := waitBlocked(r); err != nil {
 		t.Fatal(err)
 	}
