@@ -22,6 +22,7 @@ import (
 var (
 	churnListings = flag.Int("churn", 0, "how often TestChurn lists each world with each source; 0 takes some seconds")
 	churnSources  = flag.String("churnsources", "netlink,procfs", "the sources of TestChurn")
+	churnWorld    = flag.String("churnworld", "", "what the names of the worlds of TestChurn begin with")
 )
 
 // churnHost is a network namespace of the test's own, in which sockets stay while
@@ -328,6 +329,9 @@ func TestChurn(t *testing.T) {
 		}, 15},
 	}
 	for _, w := range worlds {
+		if !strings.HasPrefix(w.name, *churnWorld) {
+			continue
+		}
 		t.Run(w.name, func(t *testing.T) {
 			h := enterChurnHost(t, w.ehash)
 			w.fill(h)
