@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,6 +83,12 @@ func TestUnitRuns(t *testing.T) {
 	write(t, filepath.Join(root, "etc/l4stat/environment"), "L4STAT_OUTPUT=/var/log/l4stat/netstat.lp\n")
 	write(t, filepath.Join(system, "sink.service"), "[Unit]\nDefaultDependencies=no\n[Service]\nEnvironment="+sinkMarker+"=/out/requests\nExecStart=/usr/local/bin/sink\n")
 	write(t, filepath.Join(dir, "check.sh"), read(t, "testdata/check.sh"))
+	// What tries to reach into another process does so in l4stat's place.
+	probe := peers.Ours(t, "./deploy/probe")
+	install(t, probe, filepath.Join(root, "usr/local/bin/probe"))
+	write(t, filepath.Join(system, "victim.service"), "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/local/bin/probe victim /out/victim\n")
+	start := regexp.MustCompile(`(?m)^ExecStart=.*$`)
+	write(t, filepath.Join(system, "probe.service"), start.ReplaceAllString(read(t, unit), "ExecStart=/usr/local/bin/probe /out/victim\nType=oneshot\nRestart=no\nStandardOutput=file:/out/probe.log"))
 
 	script, err := filepath.Abs("testdata/boot.sh")
 	if err != nil {
@@ -99,15 +106,12 @@ func TestUnitRuns(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, boot.Log(), log)
 	}
 
-	got := map[string]string{}
-	for line := range strings.Lines(string(log)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		got[name] = value
-	}
+	got := values(string(log))
 	const ptraceAndDACReadSearch = "0000000000080004"
 	for name, want := range map[string]string{
 		"ActiveState": "active",
-		"CapEff":      ptraceAndDACReadSearch,
+		"CapEff":      "0000000000000000", // between gathers
+		"CapPrm":      ptraceAndDACReadSearch,
 		"CapBnd":      ptraceAndDACReadSearch,
 		"NoNewPrivs":  "1",
 		"Seccomp":     "2", // filtered
@@ -121,6 +125,22 @@ func TestUnitRuns(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
+	checkProbe(t, read(t, filepath.Join(dir, "out/probe.log")), map[string]string{
+		"readlink_fd":       "ok", // which l4stat does
+		"process_vm_writev": "EPERM",
+		"process_vm_readv":  "EPERM",
+		"ptrace":            "EPERM",
+		"pidfd_getfd":       "EPERM",
+		"kcmp":              "EPERM",
+		"open_by_handle_at": "EPERM",
+		"write_mem":         "EACCES",
+		"write_own_mem":     "EROFS",
+		"write_mem_outside": "EACCES",
+		"create_outside":    "EACCES",
+		// Nothing here keeps from this, and the unit says so.
+		"read_mem":    "ok",
+		"unix_socket": "ok",
+	})
 	if uid, err := strconv.Atoi(got["Uid"]); err != nil || uid == 0 {
 		t.Errorf("it runs as user %q", got["Uid"])
 	}
@@ -142,5 +162,23 @@ func TestUnitRuns(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%s", log)
+	}
+}
+
+// values reads lines of NAME=VALUE.
+func values(text string) map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		all[name] = value
+	}
+	return all
+}
+
+// checkProbe compares what the probe got to do.
+func checkProbe(t *testing.T, log string, want map[string]string) {
+	t.Helper()
+	if got := values(log); !maps.Equal(got, want) {
+		t.Errorf("a program in l4stat's place can do\n%v\nwant\n%v", got, want)
 	}
 }

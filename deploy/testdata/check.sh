@@ -19,10 +19,15 @@ until_true test -s /var/log/l4stat/netstat.lp
 cp /var/log/l4stat/netstat.lp /out/
 properties ActiveState
 main=$(systemctl show --property=MainPID --value l4stat)
-sed -n 's/^\(Uid\|CapEff\|CapBnd\|NoNewPrivs\|Seccomp\):\t\(\S*\).*/\1=\2/p' "/proc/$main/status"
+sed -n 's/^\(Uid\|CapEff\|CapPrm\|CapBnd\|NoNewPrivs\|Seccomp\):\t\(\S*\).*/\1=\2/p' "/proc/$main/status"
 
 systemctl stop l4stat
 properties Result
+
+# What a program in its place can do to another process.
+systemctl start victim
+until_true test -s /out/victim
+systemctl start probe
 
 # Without that file it sends to 127.0.0.1:8086.
 ip link set lo up
