@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -36,73 +38,132 @@ var capabilities = map[corev1.Capability]uintptr{
 
 const nobody = 65534
 
+// container is one to run, as the manifest says but for what a test changes.
+type container struct {
+	*manifest
+	user int64
+	add  []corev1.Capability
+}
+
+func (m *manifest) asItSays() container {
+	return container{m, *m.security().RunAsUser, m.security().Capabilities.Add}
+}
+
 // TestContainer runs the program as a container runtime does: with nothing but
 // its file and the volumes to see, as that user, with no capabilities but those
-// to get, and in the processes of the host. It has to find the process of
-// another user.
+// to get, under the profile of seccomp.json where the manifest names that, and in
+// the processes of the host. It has to count, and with the manifest for that to
+// find the process of another user.
 func TestContainer(t *testing.T) {
 	t.Parallel()
-	m := load(t)
-	s := m.security()
-	if !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
-		t.Fatalf("it drops %v, want ALL", s.Capabilities.Drop)
-	}
-
+	none, pid := load(t, text(t)).asItSays(), load(t, withPID(t)).asItSays()
+	another, ptrace, search := pid, pid, pid
+	another.user = nobody
+	ptrace.add, search.add = []corev1.Capability{"SYS_PTRACE"}, []corev1.Capability{"DAC_READ_SEARCH"}
 	tests := []struct {
 		name string
-		user int64
-		add  []corev1.Capability
+		c    container
 		pid  bool
 	}{
-		{"as the manifest says", *s.RunAsUser, s.Capabilities.Add, true},
+		{"as the manifest says", none, false},
+		{"as it says for pid", pid, true},
 		// Why it says so.
-		{"another user", nobody, s.Capabilities.Add, false},
-		{"SYS_PTRACE alone", 0, []corev1.Capability{"SYS_PTRACE"}, false},
-		{"DAC_READ_SEARCH alone", 0, []corev1.Capability{"DAC_READ_SEARCH"}, false},
+		{"another user", another, false},
+		{"SYS_PTRACE alone", ptrace, false},
+		{"DAC_READ_SEARCH alone", search, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			env := m.env()
-			env["NODE_NAME"] = "node-1"
-			env["L4STAT_OUTPUT"] = "-"
-			root := image(t, m)
-			var out, diag bytes.Buffer
-			cmd := &exec.Cmd{Path: "/l4stat", Args: append(append([]string{"l4stat"}, m.args(env)...), "--once"), Dir: "/", Stdout: &out, Stderr: &diag}
-			for name, value := range env {
-				cmd.Env = append(cmd.Env, name+"="+value)
-			}
-			cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: uint32(tt.user), Gid: uint32(tt.user)}}
-
-			// What a thread has made its own ends with it.
-			var owner int
-			result := make(chan error)
-			go func() {
-				runtime.LockOSThread()
-				var err error
-				owner, err = contain(t, root, cmd, tt.add)
-				result <- err
-			}()
-			err := <-result
-			if errors.Is(err, os.ErrPermission) {
-				skipOrFail(t, "needs root, to mount and to become another user: "+err.Error())
-			}
-			if err != nil || diag.Len() > 0 {
-				t.Fatalf("%v, standard error %q", err, diag.String())
-			}
-			i := strings.Index(out.String(), "netstat_port,addr_port=10250,host=node-1,ip_version=4,service=kubelet ")
+			env := tt.c.env()
+			env["NODE_NAME"], env["L4STAT_OUTPUT"] = "node-1", "-"
+			out, victim := tt.c.run(t, env, append(append([]string{"/l4stat"}, tt.c.args(env)...), "--once")...)
+			i := strings.Index(out, "netstat_port,addr_port=10250,host=node-1,ip_version=4,service=kubelet ")
 			if i < 0 {
-				t.Fatalf("the row of port 10250 is not there:\n%s", out.String())
+				t.Fatalf("the row of port 10250 is not there:\n%s", out)
 			}
-			row, _, _ := strings.Cut(out.String()[i:], "\n")
+			row, _, _ := strings.Cut(out[i:], "\n")
 			if !strings.Contains(row, "tcp_listen=1i") {
 				t.Errorf("the row lacks the listener: %s", row)
 			}
-			if got := strings.Contains(row, fmt.Sprintf(",pid=%di ", owner)); got != tt.pid {
-				t.Errorf("the row has pid %d: %v, want %v: %s", owner, got, tt.pid, row)
+			if got := strings.Contains(row, fmt.Sprintf(",pid=%di ", victim)); got != tt.pid {
+				t.Errorf("the row has pid %d: %v, want %v: %s", victim, got, tt.pid, row)
 			}
 		})
 	}
+}
+
+// TestProbe has a program in l4stat's place reach into a process of root's: with
+// the manifest for pid it can read there, which is why the manifest says what it
+// says, and it cannot write.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		c    container
+		want map[string]string
+	}{
+		"without pid": {load(t, text(t)).asItSays(), map[string]string{
+			"readlink_fd": "EACCES", "read_mem": "EACCES",
+			"process_vm_readv": "EPERM", "process_vm_writev": "EPERM", "write_mem": "EACCES", "write_mem_outside": "EACCES",
+			"ptrace": "EPERM", "pidfd_getfd": "EPERM", "kcmp": "EPERM", "open_by_handle_at": "EPERM", "create_outside": "EACCES",
+			// Of its own, which every program can.
+			"write_own_mem": "ok", "unix_socket": "ok",
+		}},
+		"with pid": {load(t, withPID(t)).asItSays(), map[string]string{
+			"readlink_fd": "ok", "read_mem": "EPERM", // pread64 is there: see below
+			"process_vm_readv": "EPERM", "process_vm_writev": "EPERM", "write_mem": "EPERM", "write_mem_outside": "EPERM",
+			"ptrace": "EPERM", "pidfd_getfd": "EPERM", "kcmp": "EPERM", "open_by_handle_at": "EPERM", "create_outside": "EPERM",
+			"write_own_mem": "EPERM", "unix_socket": "EPERM",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, _ := tt.c.run(t, nil, "/probe", "/victim/addr")
+			got := map[string]string{}
+			for line := range strings.Lines(out) {
+				name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+				got[name] = value
+			}
+			if !maps.Equal(got, tt.want) {
+				t.Errorf("it can do\n%v\nwant\n%v", got, tt.want)
+			}
+		})
+	}
+}
+
+// run runs a program of the image in the container and returns what it writes to
+// standard output, and the process that listens on port 10250.
+func (c container) run(t *testing.T, env map[string]string, args ...string) (out string, victim int) {
+	t.Helper()
+	root := image(t, c.manifest)
+	if c.security().SeccompProfile.Type == corev1.SeccompProfileTypeLocalhost {
+		if err := os.WriteFile(filepath.Join(root, "filter"), assemble(t, "../kubernetes/seccomp.json"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"/probe", "confine", "/filter"}, args...)
+	}
+	var stdout, diag bytes.Buffer
+	cmd := &exec.Cmd{Path: args[0], Args: args, Dir: "/", Stdout: &stdout, Stderr: &diag}
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: uint32(c.user), Gid: uint32(c.user)}}
+	// What a thread has made its own ends with it.
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		var err error
+		victim, err = contain(root, cmd, c.add)
+		result <- err
+	}()
+	err := <-result
+	if errors.Is(err, os.ErrPermission) {
+		skipOrFail(t, "needs root, to mount and to become another user: "+err.Error())
+	}
+	if err != nil || diag.Len() > 0 {
+		t.Fatalf("%v, standard error %q", err, diag.String())
+	}
+	return stdout.String(), victim
 }
 
 // args gives the container's arguments with $(NAME) replaced, as Kubernetes does.
@@ -127,12 +188,15 @@ func image(t *testing.T, m *manifest) string {
 			t.Fatal(err)
 		}
 	}
-	data, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
+	// By a program of its own: a file that this process had open for writing could
+	// not be run while a child that another test has just forked has it too.
+	if out, err := exec.Command("cp", program, probe, root).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v %s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(root, "l4stat"), data, 0o755); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"proc", "victim"} {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, v := range m.pod().Volumes {
 		i := slices.IndexFunc(m.container().VolumeMounts, func(mount corev1.VolumeMount) bool { return mount.Name == v.Name })
@@ -153,13 +217,13 @@ func image(t *testing.T, m *manifest) string {
 }
 
 // contain runs the command in namespaces of this thread, where a process of
-// another user listens on port 10250, and gives that process.
-func contain(t *testing.T, root string, cmd *exec.Cmd, add []corev1.Capability) (owner int, err error) {
+// root listens on port 10250, the probe's victim, and returns that process.
+func contain(root string, cmd *exec.Cmd, add []corev1.Capability) (victim int, err error) {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS | unix.CLONE_NEWNET); err != nil {
 		return 0, os.NewSyscallError("unshare", err)
 	}
 	const readOnly = unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY
-	proc := filepath.Join(root, "host/proc")
+	proc := filepath.Join(root, "proc")
 	for _, m := range []struct {
 		source, target string
 		flags          uintptr
@@ -167,7 +231,6 @@ func contain(t *testing.T, root string, cmd *exec.Cmd, add []corev1.Capability) 
 		{"", "/", unix.MS_REC | unix.MS_PRIVATE},
 		{root, root, unix.MS_BIND},
 		{"/proc", proc, unix.MS_BIND},
-		{"", proc, readOnly},
 		{"", root, readOnly},
 	} {
 		if err := unix.Mount(m.source, m.target, "", m.flags, ""); err != nil {
@@ -183,9 +246,10 @@ func contain(t *testing.T, root string, cmd *exec.Cmd, add []corev1.Capability) 
 	if err != nil {
 		return 0, err
 	}
-	other := exec.Command("sleep", "600")
+	addr := filepath.Join(root, "victim", "addr")
+	other := exec.Command(probe, "victim", addr)
 	other.ExtraFiles = []*os.File{file}
-	other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody - 1, Gid: nobody - 1}, Pdeathsig: syscall.SIGKILL}
+	other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := other.Start(); err != nil {
 		return 0, err
 	}
@@ -193,6 +257,13 @@ func contain(t *testing.T, root string, cmd *exec.Cmd, add []corev1.Capability) 
 		_ = other.Process.Kill()
 		_ = other.Wait() // killed
 	}()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(addr); err == nil {
+			break
+		} else if time.Now().After(end) {
+			return 0, err
+		}
+	}
 	for _, own := range []interface{ Close() error }{l, file} {
 		if err := own.Close(); err != nil {
 			return 0, err

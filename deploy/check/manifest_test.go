@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,37 @@ func (m *manifest) pod() *corev1.PodSpec              { return &m.set.Spec.Templ
 func (m *manifest) container() *corev1.Container      { return &m.pod().Containers[0] }
 func (m *manifest) security() *corev1.SecurityContext { return m.container().SecurityContext }
 
-// load reads the manifest as the API server does when it is strict: an unknown
-// or repeated key, or a value of the wrong type, is an error.
-func load(t *testing.T) *manifest {
+// text returns the manifest as it is.
+func text(t *testing.T) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../kubernetes/l4stat.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// withPID returns the manifest as the command in it makes it for the field pid.
+func withPID(t *testing.T) []byte {
+	t.Helper()
+	asIs := text(t)
+	command := regexp.MustCompile(`(?m)^#   (sed .*) l4stat\.yaml$`).FindSubmatch(asIs)
+	if command == nil {
+		t.Fatal("the manifest has no command that makes the one with pid")
+	}
+	cmd := exec.Command("sh", "-c", string(command[1]))
+	cmd.Stdin = bytes.NewReader(asIs)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command[1], err)
+	}
+	return out
+}
+
+// load reads a manifest as the API server does when it is strict: an unknown
+// or repeated key, or a value of the wrong type, is an error.
+func load(t *testing.T, text []byte) *manifest {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -102,7 +126,29 @@ var reference = regexp.MustCompile(`\$\((\w+)\)`)
 
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	m := load(t)
+	for name, text := range map[string][]byte{"as it is": text(t), "with pid": withPID(t)} {
+		t.Run(name, func(t *testing.T) { checkManifest(t, load(t, text)) })
+	}
+}
+
+// TestPrivilege has the manifest ask for no more than it needs: for the field pid
+// two capabilities and a profile of its own, and otherwise nothing.
+func TestPrivilege(t *testing.T) {
+	t.Parallel()
+	s, pod := load(t, text(t)).security(), load(t, text(t)).pod()
+	if !ptr.Deref(s.RunAsNonRoot, false) || ptr.Deref(s.RunAsUser, 0) != nobody || s.Capabilities.Add != nil || s.AppArmorProfile != nil ||
+		s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || pod.HostPID {
+		t.Errorf("without pid: hostPID %v, securityContext %v", pod.HostPID, s)
+	}
+	s, pod = load(t, withPID(t)).security(), load(t, withPID(t)).pod()
+	if ptr.Deref(s.RunAsUser, nobody) != 0 || !slices.Equal(s.Capabilities.Add, []corev1.Capability{"SYS_PTRACE", "DAC_READ_SEARCH"}) ||
+		s.AppArmorProfile == nil || s.AppArmorProfile.Type != corev1.AppArmorProfileTypeUnconfined || !pod.HostPID ||
+		s.SeccompProfile.Type != corev1.SeccompProfileTypeLocalhost || ptr.Deref(s.SeccompProfile.LocalhostProfile, "") != "l4stat.json" {
+		t.Errorf("with pid: hostPID %v, securityContext %v", pod.HostPID, s)
+	}
+}
+
+func checkManifest(t *testing.T, m *manifest) {
 	pod, c := m.pod(), m.container()
 
 	for _, meta := range []metav1.ObjectMeta{m.config.ObjectMeta, m.set.ObjectMeta} {
@@ -121,11 +167,11 @@ func TestManifest(t *testing.T) {
 		t.Errorf("the selector %v does not select the template's labels %v: %v", selector, m.set.Spec.Template.Labels, err)
 	}
 
-	if !pod.HostNetwork || !pod.HostPID || pod.DNSPolicy != corev1.DNSClusterFirstWithHostNet {
-		t.Errorf("hostNetwork %v, hostPID %v, dnsPolicy %v", pod.HostNetwork, pod.HostPID, pod.DNSPolicy)
+	if !pod.HostNetwork || pod.DNSPolicy != corev1.DNSClusterFirstWithHostNet {
+		t.Errorf("hostNetwork %v, dnsPolicy %v", pod.HostNetwork, pod.DNSPolicy)
 	}
 	if s := m.security(); ptr.Deref(s.Privileged, false) || !ptr.Deref(s.ReadOnlyRootFilesystem, false) || ptr.Deref(s.AllowPrivilegeEscalation, true) ||
-		s.AppArmorProfile == nil || s.AppArmorProfile.Type != corev1.AppArmorProfileTypeUnconfined {
+		!slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
 		t.Errorf("securityContext is %v", s)
 	}
 	if c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Memory().Cmp(*c.Resources.Limits.Memory()) > 0 {
@@ -149,9 +195,6 @@ func TestManifest(t *testing.T) {
 		t.Errorf("there are %d mounts for %d volumes", len(at), len(volumes))
 	}
 	env := m.env()
-	if proc := at[env["HOST_PROC"]].HostPath; proc == nil || proc.Path != "/proc" || ptr.Deref(proc.Type, "") != corev1.HostPathDirectory {
-		t.Errorf("HOST_PROC = %s is not where the node's /proc is mounted", env["HOST_PROC"])
-	}
 	config := ""
 	for _, arg := range c.Args {
 		if value, ok := strings.CutPrefix(arg, "--config="); ok {
@@ -188,13 +231,13 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// program is what the command of the Dockerfile makes; TestMain fills it.
-var program string
+// What the commands of the Dockerfile make, and the probe; TestMain makes them.
+var program, licences, probe string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "l4stat")
 	if err == nil {
-		program = filepath.Join(dir, "l4stat")
+		program, licences, probe = filepath.Join(dir, "l4stat"), filepath.Join(dir, "licences"), filepath.Join(dir, "probe")
 		err = build()
 	}
 	code := 1
@@ -209,30 +252,71 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build runs the command of the Dockerfile that makes the program.
+// build runs the commands of the Dockerfile.
 func build() error {
 	text, err := os.ReadFile("../kubernetes/Dockerfile")
 	if err != nil {
 		return err
 	}
-	run := regexp.MustCompile(`(?m)^RUN (.* -o )/l4stat (.*)$`).FindStringSubmatch(string(text))
-	for _, line := range []string{"\nCOPY --from=build /l4stat /l4stat\n", "\nENTRYPOINT [\"/l4stat\"]\n"} {
-		if run == nil || !strings.Contains(string(text), line) {
-			return fmt.Errorf("the Dockerfile does not build /l4stat, copy and start it:\n%s", text)
+	for _, line := range []string{"COPY --from=build /l4stat /l4stat", "COPY --from=build /licences /licences",
+		"COPY --from=build /usr/share/doc/ca-certificates/copyright /licences/ca-certificates/", `ENTRYPOINT ["/l4stat"]`} {
+		if !strings.Contains(string(text), "\n"+line+"\n") {
+			return fmt.Errorf("the Dockerfile lacks %q", line)
 		}
 	}
-	cmd := exec.Command("sh", "-c", run[1]+program+" "+run[2])
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	commands := []string{"CGO_ENABLED=0 go build -o " + probe + " ./deploy/probe"}
+	for _, run := range regexp.MustCompile(`(?m)^RUN (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		commands = append(commands, strings.NewReplacer(" /l4stat ", " "+program+" ", " /licences ", " "+licences+" ").Replace(run[1]))
+	}
+	for _, command := range commands {
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Dir = "../.."
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+		}
 	}
 	return nil
+}
+
+// TestLicences has a licence in the image of each module that the program is
+// built of.
+func TestLicences(t *testing.T) {
+	t.Parallel()
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"go", info.Main.Path}
+	for _, dep := range info.Deps {
+		all = append(all, dep.Path+"@"+dep.Version)
+	}
+	if len(all) < 10 {
+		t.Fatalf("the program is built of %q alone", all)
+	}
+	for _, module := range all {
+		files, err := os.ReadDir(filepath.Join(licences, module))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		granted := false
+		for _, file := range files {
+			text, err := os.ReadFile(filepath.Join(licences, module, file.Name()))
+			if err != nil && !file.IsDir() {
+				t.Error(err)
+			}
+			granted = granted || bytes.Contains(bytes.ToLower(text), []byte("permi"))
+		}
+		if !granted {
+			t.Errorf("%s: nothing in %v permits anything", module, files)
+		}
+	}
 }
 
 // TestConfig has the program check the ConfigMap's configuration.
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	m := load(t)
+	m := load(t, text(t))
 	for name, text := range m.config.Data {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

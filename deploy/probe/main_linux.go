@@ -2,8 +2,9 @@
 // into another process. The tests of the unit and of the manifest run it in
 // l4stat's place, with all that those allow and forbid.
 //
-//	probe victim FILE    waits to be reached into, and says in FILE how
-//	probe FILE           tries, and prints NAME=ok, or NAME= and the kernel's error
+//	probe victim FILE                       waits to be reached into, and says in FILE how
+//	probe FILE                              tries, and prints NAME=ok, or NAME= and the kernel's error
+//	probe confine FILTER PROGRAM [ARG]...   becomes PROGRAM, under the seccomp filter in the file FILTER
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -24,6 +26,8 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "victim":
 		err = victim(os.Args[2])
+	case len(os.Args) > 3 && os.Args[1] == "confine":
+		err = confine(os.Args[2], os.Args[3:])
 	case len(os.Args) == 2:
 		err = probe(os.Args[1])
 	default:
@@ -50,6 +54,20 @@ func victim(file string) error {
 	}
 	<-end
 	return nil
+}
+
+// confine does what a container runtime does last. no_new_privs has to be set.
+func confine(filter string, args []string) error {
+	code, err := os.ReadFile(filter) // an array of struct sock_filter
+	if err != nil {
+		return err
+	}
+	prog := unix.SockFprog{Len: uint16(len(code) / unix.SizeofSockFilter), Filter: (*unix.SockFilter)(unsafe.Pointer(&code[0]))}
+	runtime.LockOSThread() // the thread that has the filter is to become the program
+	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0); err != nil {
+		return os.NewSyscallError("prctl PR_SET_SECCOMP", err)
+	}
+	return syscall.Exec(args[0], args, os.Environ())
 }
 
 func probe(file string) error {
