@@ -1,11 +1,11 @@
 package deploy
 
 import (
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -125,22 +125,19 @@ func TestUnitRuns(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
-	checkProbe(t, read(t, filepath.Join(dir, "out/probe.log")), map[string]string{
-		"readlink_fd":       "ok", // which l4stat does
-		"process_vm_writev": "EPERM",
-		"process_vm_readv":  "EPERM",
-		"ptrace":            "EPERM",
-		"pidfd_getfd":       "EPERM",
-		"kcmp":              "EPERM",
-		"open_by_handle_at": "EPERM",
-		"write_mem":         "EACCES",
-		"write_own_mem":     "EROFS",
-		"write_mem_outside": "EACCES",
-		"create_outside":    "EACCES",
-		// Nothing here keeps from this, and the unit says so.
-		"read_mem":    "ok",
-		"unix_socket": "ok",
-	})
+	// Reading links is what l4stat does. Nothing keeps its place from reading memory
+	// too, and the unit says so.
+	probed := read(t, filepath.Join(dir, "out/probe.log"))
+	var can []string
+	for name, result := range values(probed) {
+		if result == "ok" {
+			can = append(can, name)
+		}
+	}
+	slices.Sort(can)
+	if want := []string{"read_mem", "readlink_fd", "unix_socket"}; !slices.Equal(can, want) || len(values(probed)) < 10 {
+		t.Errorf("a program in l4stat's place can %q, want %q:\n%s", can, want, probed)
+	}
 	if uid, err := strconv.Atoi(got["Uid"]); err != nil || uid == 0 {
 		t.Errorf("it runs as user %q", got["Uid"])
 	}
@@ -173,12 +170,4 @@ func values(text string) map[string]string {
 		all[name] = value
 	}
 	return all
-}
-
-// checkProbe compares what the probe got to do.
-func checkProbe(t *testing.T, log string, want map[string]string) {
-	t.Helper()
-	if got := values(log); !maps.Equal(got, want) {
-		t.Errorf("a program in l4stat's place can do\n%v\nwant\n%v", got, want)
-	}
 }
