@@ -76,7 +76,7 @@ func (c Capabilities) Apply(syscall3 func(trap, a1, a2, a3 uintptr) (r1, r2 uint
 // effect meanwhile, for the goroutine that calls it and no other. fn must open
 // nothing that a user or the environment names, apart from $HOST_PROC.
 //
-// It costs three system calls, a microsecond or so: it is for a whole search, not
+// It costs four system calls, some microseconds: it is for a whole search, not
 // for each descriptor. Where there is nothing to put into effect it costs one.
 //
 // If the kernel refuses, as a seccomp filter may, Descriptors calls fn all the
