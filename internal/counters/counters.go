@@ -68,18 +68,6 @@ type Missing []error
 func (m Missing) Error() string   { return errors.Join(m...).Error() }
 func (m Missing) Unwrap() []error { return m }
 
-// with returns the error of a read that has errs besides.
-func (m Missing) with(errs ...error) error {
-	switch err := errors.Join(errs...); {
-	case len(m) == 0:
-		return err
-	case err == nil:
-		return m
-	default:
-		return errors.Join(err, m)
-	}
-}
-
 // Sets gives the sets that this system has, in the order of their metrics.
 func Sets() []*Set { return sets }
 

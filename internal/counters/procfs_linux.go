@@ -136,3 +136,15 @@ func whyMissing(root string) string {
 		return "something hides it, or this kernel is without it"
 	}
 }
+
+// with returns the error of a read that has errs besides.
+func (m Missing) with(errs ...error) error {
+	switch err := errors.Join(errs...); {
+	case len(m) == 0:
+		return err
+	case err == nil:
+		return m
+	default:
+		return errors.Join(err, m)
+	}
+}

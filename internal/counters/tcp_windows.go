@@ -16,11 +16,11 @@ var getTCPStatistics = iphlpapi.NewProc("GetTcpStatisticsEx")
 
 // tcpStats is MIB_TCPSTATS (tcpmib.h). Its counters wrap at 2^32.
 type tcpStats struct {
-	rtoAlgorithm, rtoMin, rtoMax, maxConn         uint32
+	_                                             [4]uint32 // dwRtoAlgorithm, dwRtoMin, dwRtoMax, dwMaxConn
 	activeOpens, passiveOpens, attemptFails       uint32
 	estabResets, currEstab                        uint32
 	inSegs, outSegs, retransSegs, inErrs, outRsts uint32
-	numConns                                      uint32
+	_                                             uint32 // dwNumConns
 }
 
 // tcpVersions are the statistics of IPv4 and of IPv6.

@@ -14,7 +14,10 @@ var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: fieldsOf(udpFi
 var getUDPStatistics = iphlpapi.NewProc("GetUdpStatisticsEx")
 
 // udpStats is MIB_UDPSTATS (udpmib.h). Its counters wrap at 2^32.
-type udpStats struct{ inDatagrams, noPorts, inErrors, outDatagrams, numAddrs uint32 }
+type udpStats struct {
+	inDatagrams, noPorts, inErrors, outDatagrams uint32
+	_                                            uint32 // dwNumAddrs
+}
 
 var udpFigures = []figure[udpStats]{
 	udpFigure("in_datagrams", "dwInDatagrams", func(s *udpStats) uint32 { return s.inDatagrams }),

@@ -6,3 +6,7 @@ var openers = map[string]opener{
 	Procfs:   func(o Options) Source { return openProcfs(o) },
 	Gopsutil: newGopsutil,
 }
+
+func openProcfs(o Options) *procfs {
+	return &procfs{root: o.procRoot(), incomplete: incomplete{warn: o.Warn}}
+}

@@ -27,10 +27,6 @@ type procfs struct {
 
 func newProcfs(root string) *procfs { return &procfs{root: root} }
 
-func openProcfs(o Options) *procfs {
-	return &procfs{root: o.procRoot(), incomplete: incomplete{warn: o.Warn}}
-}
-
 func (*procfs) Close() error { return nil }
 
 func (p *procfs) Each(ctx context.Context, q Query, fn func(*Socket) error) error {
