@@ -35,6 +35,7 @@ type netlink struct {
 	sock       Socket // what fn is given; here, since what fn is given escapes
 	details    Details
 	listings   [len(tables)]listings // both tables of TCP at TCP4 where they are one dump
+	long       bool                  // the last listing of TCP was one of long chains
 	ports      []ports               // of the TCP sockets in listings, in its order
 	buckets    func() int            // of the hash table of TCP connections; nil or 0 if not known
 	incomplete incomplete

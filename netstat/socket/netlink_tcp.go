@@ -18,6 +18,9 @@ const (
 	longChain = 2   // sockets for each bucket
 	partSize  = 200 // sockets
 	maxParts  = 64
+	// smallTable is up to how many sockets it costs nothing to speak of to look
+	// for each of them among those before.
+	smallTable = 1 << 14
 )
 
 // ports are both ports of a socket, the local one in the upper half.
@@ -34,7 +37,11 @@ func (n *netlink) eachTCP(l *listings, tables []Table, q Query, fn func(*Socket)
 	if n.buckets != nil {
 		long = longChain * max(1, n.buckets())
 	}
+	// Where chains are long a repeat may be anywhere, from the first socket on.
 	l.now.plain = long
+	if n.long || long <= smallTable {
+		l.now.plain = 0
+	}
 	l.begin(q)
 	n.ports = n.ports[:0]
 	once := func(s *Socket, cookie uint64) error {
@@ -47,7 +54,8 @@ func (n *netlink) eachTCP(l *listings, tables []Table, q Query, fn func(*Socket)
 	if _, err := n.filtered(dump{tables, q, 0, l.now.begin, once}); err != nil {
 		return false, err
 	}
-	if len(l.now.ids) < long {
+	n.long = len(l.now.ids) >= long
+	if !n.long {
 		return true, nil
 	}
 	if slices.Equal(l.now.ids, l.before.ids) {
