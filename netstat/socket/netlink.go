@@ -112,7 +112,7 @@ func (n *netlink) eachOnce(tables []Table, q Query, fn func(*Socket) error) erro
 	if tables[0].Protocol() == TCP {
 		complete, err = n.eachTCP(l, tables, q, fn)
 	} else {
-		l.now.plain = nearby
+		l.now.plain, l.now.back = nearby, nearby
 		complete, err = l.each(q, func(nth int, begin func(), each func(*Socket, uint64) error) (bool, error) {
 			return n.filtered(dump{tables, q, nth, begin, each})
 		}, fn)

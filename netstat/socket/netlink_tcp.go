@@ -15,9 +15,12 @@ import (
 // Long chains are read again in parts: by ranges of both ports, each with so few
 // sockets that they fit in a datagram, and hardly ever 16 of them in one chain.
 const (
-	longChain = 2   // sockets for each bucket
-	partSize  = 200 // sockets
-	maxParts  = 64
+	longChain = 2 // sockets for each bucket
+	// shortChain is more sockets than come to a chain of a table of the usual size
+	// between two datagrams.
+	shortChain = 256
+	partSize   = 200 // sockets
+	maxParts   = 64
 	// smallTable is up to how many sockets it costs nothing to speak of to look
 	// for each of them among those before.
 	smallTable = 1 << 14
@@ -38,7 +41,7 @@ func (n *netlink) eachTCP(l *listings, tables []Table, q Query, fn func(*Socket)
 		long = longChain * max(1, n.buckets())
 	}
 	// Where chains are long a repeat may be anywhere, from the first socket on.
-	l.now.plain = long
+	l.now.plain, l.now.back = long, shortChain
 	if n.long || long <= smallTable {
 		l.now.plain = 0
 	}

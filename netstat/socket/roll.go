@@ -32,6 +32,7 @@ import (
 type roll struct {
 	ids   []uint64
 	plain int
+	back  int      // how many sockets back it looks while plain
 	slots []uint32 // hash table of ids: an index, plus 1; none while plain, else a power of two of them
 	shift uint8    // of a hash, to make an index of slots
 	seams []int    // the indexes in ids before which there is one, ascending
@@ -42,8 +43,8 @@ type roll struct {
 
 const (
 	minSlots = 256
-	// nearby is how many sockets back a plain roll looks for a repeat: more
-	// than come to one chain between two pieces.
+	// nearby is how far apart the same socket may be in two listings, or a
+	// repeat from the first: more than come to one chain between two pieces.
 	nearby = 4096
 	// hashMultiplier is 2 to the 64th by the golden ratio: it spreads the
 	// cookies, which count up, over the upper bits.
@@ -73,7 +74,7 @@ func (r *roll) enter(id uint64) (repeat bool) {
 	case n >= r.plain:
 		repeat = r.index(id) >= 0
 	case r.fresh:
-		repeat = slices.Contains(r.ids[max(0, n-nearby):], id)
+		repeat = slices.Contains(r.ids[max(0, n-r.back):], id)
 	}
 	if repeat {
 		r.continues = r.fresh
