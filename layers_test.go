@@ -35,10 +35,11 @@ func TestLayers(t *testing.T) {
 		"/addrports":         {},
 		"/internal/owner":    {},
 		"/internal/connstat": {"/internal/owner", "/netstat/socket"},
-		"/internal/counters": {},
+		"/internal/counters": {"/netstat/metric"},
+		"/netstat/metric":    {},
 		"/netstat/socket":    {},
-		"/netstat":           {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket"},
-		"/netstat/emit":      {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/socket", "/netstat"},
+		"/netstat":           {"", "/addrports", "/internal/connstat", "/internal/counters", "/internal/owner", "/netstat/metric", "/netstat/socket"},
+		"/netstat/emit":      {"/netstat/metric"},
 	}
 	for _, leaf := range leaves {
 		below[leaf] = nil
@@ -61,7 +62,7 @@ func TestLayers(t *testing.T) {
 // what only the programs need.
 func TestLibraryIsLight(t *testing.T) {
 	t.Parallel()
-	// netstat/emit has HTTP; nothing but netstat/telegraf has Telegraf.
+	// emit has HTTP; nothing but netstat/telegraf has Telegraf.
 	for _, pkg := range []string{"/netstat/emit", "/cmd/l4stat", "/cmd/telegraf-netstat"} {
 		for _, dep := range dependencies(t, pkg) {
 			if strings.HasPrefix(dep, "github.com/influxdata/telegraf") {

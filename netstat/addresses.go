@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -54,16 +55,29 @@ type addressRows struct {
 // addressKey is an address, IPv4-mapped if it is IPv4, and a port.
 type addressKey struct {
 	addr [16]byte
+	zone uint32 // the interface of a link-local address, by its index; else 0
 	port uint16
 }
 
-func keyOf(ap netip.AddrPort) addressKey { return addressKey{ap.Addr().As16(), ap.Port()} }
-
-func (k addressKey) addrPort() netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom16(k.addr).Unmap(), k.port)
+func keyOf(ap netip.AddrPort) addressKey {
+	k := addressKey{addr: ap.Addr().As16(), port: ap.Port()}
+	if zone := ap.Addr().Zone(); zone != "" {
+		if index, err := strconv.ParseUint(zone, 10, 32); err == nil { // sources give indices, not names
+			k.zone = uint32(index)
+		}
+	}
+	return k
 }
 
-// addressRow is what there may be very many of: 88 bytes.
+func (k addressKey) addrPort() netip.AddrPort {
+	addr := netip.AddrFrom16(k.addr).Unmap()
+	if k.zone != 0 {
+		addr = addr.WithZone(strconv.FormatUint(uint64(k.zone), 10))
+	}
+	return netip.AddrPortFrom(addr, k.port)
+}
+
+// addressRow is what there may be very many of: 96 bytes.
 type addressRow struct {
 	key      addressKey
 	reported bool   // in the last Gather; once the rows are picked, in this one
@@ -317,7 +331,7 @@ func (a *addressRows) compare(r, s *addressRow) int {
 	if c := bytes.Compare(r.key.addr[:], s.key.addr[:]); c != 0 {
 		return c
 	}
-	return cmp.Compare(r.key.port, s.key.port)
+	return cmp.Or(cmp.Compare(r.key.zone, s.key.zone), cmp.Compare(r.key.port, s.key.port))
 }
 
 // size is how many sockets speak for a row. Of peers, half-open connections do

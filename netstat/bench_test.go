@@ -8,6 +8,7 @@ import (
 
 	"github.com/l4stat/l4stat/internal/fakediag"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -45,7 +46,7 @@ func newSynthetic(tb testing.TB, n, groups int) *netstat.Collector {
 	return c
 }
 
-func gather(tb testing.TB, c *netstat.Collector) []netstat.Metric {
+func gather(tb testing.TB, c *netstat.Collector) []metric.Metric {
 	tb.Helper()
 	metrics, err := c.Gather(context.Background())
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/counters"
 	"github.com/l4stat/l4stat/internal/owner"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -23,7 +24,7 @@ type Collector struct {
 	warnRefused func(string)  // told once that owners may not be looked for; nil afterwards
 	sum         bool          // one netstat row for all IP versions
 	closed      bool
-	tags        [numVersions][]Tag
+	tags        [numVersions][]metric.Tag
 	entries     []*entryReport // in the order of the groups
 
 	included []*counters.Set
@@ -136,7 +137,7 @@ func newSides(groups []group, reports []*entryReport) []sideTally {
 // be read, the fields of that protocol are left out; when owners cannot be,
 // pid is; when a set cannot be, its rows are. There are no metrics when nothing
 // could be read, or when ctx ended.
-func (c *Collector) Gather(ctx context.Context) ([]Metric, error) {
+func (c *Collector) Gather(ctx context.Context) ([]metric.Metric, error) {
 	select {
 	case <-c.turn:
 		defer func() { c.turn <- struct{}{} }()
@@ -218,9 +219,9 @@ func (c *Collector) findOwners(ctx context.Context) error {
 
 // report turns the tally and c.rows into metrics.
 func (c *Collector) report(r *report) {
-	r.metrics = make([]Metric, 0, c.size.metrics+c.size.included)
-	r.tags = make([]Tag, 0, c.size.tags)
-	r.fields = make([]Field, 0, c.size.fields)
+	r.metrics = make([]metric.Metric, 0, c.size.metrics+c.size.included)
+	r.tags = make([]metric.Tag, 0, c.size.tags)
+	r.fields = make([]metric.Field, 0, c.size.fields)
 
 	host := &c.tally.host
 	if c.sum {

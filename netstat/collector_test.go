@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -52,7 +53,7 @@ func udp(local string) socket.Socket {
 }
 
 // collect makes one Gather of the sockets.
-func collect(t *testing.T, c netstat.Config, sockets ...socket.Socket) []netstat.Metric {
+func collect(t *testing.T, c netstat.Config, sockets ...socket.Socket) []metric.Metric {
 	t.Helper()
 	c.Sockets = &fakeSource{sockets: sockets}
 	col, err := netstat.New(c)
@@ -64,21 +65,21 @@ func collect(t *testing.T, c netstat.Config, sockets ...socket.Socket) []netstat
 }
 
 // row shows a metric on a line: its tags, and its fields but for zeros.
-func row(m netstat.Metric) string {
+func row(m metric.Metric) string {
 	var b strings.Builder
 	b.WriteString(m.Name)
 	for _, t := range m.Tags {
 		fmt.Fprintf(&b, ",%s=%s", t.Key, t.Value)
 	}
 	for _, f := range m.Fields {
-		if f.Value != netstat.Int(0) {
+		if f.Value != metric.Int(0) {
 			fmt.Fprintf(&b, " %s=%v", f.Key, f.Value)
 		}
 	}
 	return b.String()
 }
 
-func checkRows(t *testing.T, metrics []netstat.Metric, want ...string) {
+func checkRows(t *testing.T, metrics []metric.Metric, want ...string) {
 	t.Helper()
 	var got []string
 	for _, m := range metrics {
@@ -118,7 +119,7 @@ func TestGatherFields(t *testing.T) {
 	if len(metrics) != 3 {
 		t.Fatalf("%d metrics, want netstat twice and netstat_port", len(metrics))
 	}
-	for _, m := range []netstat.Metric{metrics[0], metrics[2]} {
+	for _, m := range []metric.Metric{metrics[0], metrics[2]} {
 		var got []string
 		for _, f := range m.Fields {
 			got = append(got, f.Key)
@@ -318,7 +319,7 @@ func TestGatherAgain(t *testing.T) {
 		for j := range first[i].Tags {
 			first[i].Tags[j].Value = "mine"
 		}
-		first[i].Fields = append(first[i].Fields, netstat.Field{Key: "mine"})
+		first[i].Fields = append(first[i].Fields, metric.Field{Desc: &metric.Desc{Key: "mine"}})
 	}
 	checkRows(t, gather(t, c),
 		"netstat,ip_version=4 tcp_established=2", "netstat,ip_version=6",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/connstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -34,43 +35,81 @@ const maxConnectionLimit = 1_000_000
 // several times as much as it does without.
 const connectionDetails = socket.WithDetails | socket.WithTCPInfo | socket.WithCongestion
 
-// connectionField is a field of netstat_connection. A counter counts up while the
-// connection lasts.
+// connectionField is a number of netstat_connection.
 type connectionField struct {
-	connstat.Field
-	counter bool
+	metric.Desc
+	conns connstat.Field // the field of conns that it is
 }
 
-func counterField(name string) connectionField { return connectionField{mustField(name), true} }
-func gaugeField(name string) connectionField   { return connectionField{mustField(name), false} }
+func counterField(name, unit string) connectionField {
+	return newConnectionField(name, unit, metric.Counter)
+}
 
-// mustField finds a field of conns by a name that stands in this file.
-func mustField(name string) connstat.Field {
+func gaugeField(name, unit string) connectionField {
+	return newConnectionField(name, unit, metric.Gauge)
+}
+
+// newConnectionField finds a field of conns by a name that stands in this file.
+func newConnectionField(name, unit string, kind metric.Kind) connectionField {
 	f, err := connstat.FieldByName(name)
 	if err != nil {
 		panic(err)
 	}
-	return f
+	return connectionField{metric.Desc{Key: name, Source: f.Help, Unit: unit, Kind: kind}, f}
 }
+
+// of returns the field of a socket; ok is false if the kernel does not have it.
+func (f *connectionField) of(s *socket.Socket) (n uint64, ok bool) { return f.conns.Number(s) }
 
 // The fields that summaries need too.
 var (
-	inBytes      = counterField("inbytes")
-	outBytes     = counterField("outbytes")
-	retransBytes = counterField("retransbytes")
-	retransSegs  = counterField("retranssegs")
-	rtt          = gaugeField("rtt")
+	inBytes      = counterField("inbytes", "bytes")
+	outBytes     = counterField("outbytes", "bytes")
+	retransBytes = counterField("retransbytes", "bytes")
+	retransSegs  = counterField("retranssegs", "segments")
+	rtt          = gaugeField("rtt", "microseconds")
 )
 
-// connectionFields are the fields of netstat_connection but for its texts.
+// connectionFields are the numbers of netstat_connection, in order.
 var connectionFields = []connectionField{
-	inBytes, counterField("insegs"), counterField("inunordersegs"),
-	outBytes, counterField("outsegs"), retransBytes, retransSegs,
-	gaugeField("suna"), gaugeField("unsent"), gaugeField("swnd"), gaugeField("cwnd"), gaugeField("rwnd"), gaugeField("mss"), gaugeField("rto"),
-	rtt, gaugeField("minrtt"), gaugeField("rttvar"), gaugeField("deliveryrate"), gaugeField("pacingrate"),
-	gaugeField("lost"), gaugeField("reordering"),
-	counterField("busytime"), counterField("rwndlimited"), counterField("sndbuflimited"),
-	gaugeField("rqueue"), gaugeField("wqueue"), gaugeField("uid"), gaugeField("inode"),
+	inBytes, counterField("insegs", "segments"), counterField("inunordersegs", "segments"),
+	outBytes, counterField("outsegs", "segments"), retransBytes, retransSegs,
+	gaugeField("suna", "bytes"), gaugeField("unsent", "bytes"), gaugeField("swnd", "bytes"), gaugeField("cwnd", "bytes"),
+	gaugeField("rwnd", "bytes"), gaugeField("mss", "bytes"), gaugeField("rto", "milliseconds"),
+	rtt, gaugeField("minrtt", "microseconds"), gaugeField("rttvar", "microseconds"),
+	gaugeField("deliveryrate", "bytes per second"), gaugeField("pacingrate", "bytes per second"),
+	gaugeField("lost", "segments"), gaugeField("reordering", "segments"),
+	counterField("busytime", "microseconds"), counterField("rwndlimited", "microseconds"), counterField("sndbuflimited", "microseconds"),
+	gaugeField("rqueue", "bytes"), gaugeField("wqueue", "bytes"), gaugeField("uid", "user"), gaugeField("inode", "inode"),
+}
+
+// The texts of netstat_connection.
+var (
+	stateDesc      = metric.Desc{Key: "state", Source: "idiag_state", Kind: metric.Text}
+	congestionDesc = metric.Desc{Key: "cc", Source: "INET_DIAG_CONG", Kind: metric.Text}
+)
+
+// The fields of netstat_connection_summary, over the group's connections. Sums
+// fall when a connection ends, so that they are gauges.
+var (
+	summaryConnections  = metric.Desc{Key: "connections", Source: "sock_diag, counted", Unit: "connections"}
+	summaryInBytes      = summed(inBytes)
+	summaryOutBytes     = summed(outBytes)
+	summaryRetransBytes = summed(retransBytes)
+	summaryRetransSegs  = summed(retransSegs)
+	summaryMin          = ofRTT("rtt_min", "the least")
+	summaryMean         = ofRTT("rtt_mean", "the mean")
+	summaryP50          = ofRTT("rtt_p50", "the median")
+	summaryP95          = ofRTT("rtt_p95", "the 95th percentile")
+	summaryMax          = ofRTT("rtt_max", "the greatest")
+)
+
+func summed(f connectionField) metric.Desc {
+	return metric.Desc{Key: f.Key, Source: "the sum of " + f.Key, Unit: f.Unit}
+}
+
+func ofRTT(key, which string) metric.Desc {
+	return metric.Desc{Key: key, Source: which + " of rtt", Unit: rtt.Unit}
 }
 
 // connections are those of one Gather that groups take: a summary for each group,
@@ -97,7 +136,7 @@ type connection struct {
 
 // connectionGroup is the summary of a group.
 type connectionGroup struct {
-	tags                             []Tag
+	tags                             []metric.Tag
 	n, in, out, retrans, retransSegs uint64
 	rtts                             *hdrhistogram.Histogram // nil: none yet
 	rttSum, rttMin, rttMax           uint64
@@ -213,7 +252,7 @@ func (g *connectionGroup) add(s *socket.Socket, retrans uint64) {
 	g.in += numberOf(&inBytes, s)
 	g.out += numberOf(&outBytes, s)
 	g.retransSegs += numberOf(&retransSegs, s)
-	rtt, ok := rtt.Number(s)
+	rtt, ok := rtt.of(s)
 	if !ok {
 		return // before the first sample
 	}
@@ -230,7 +269,7 @@ func (g *connectionGroup) add(s *socket.Socket, retrans uint64) {
 
 // numberOf gives a field, 0 where the kernel does not have it.
 func numberOf(f *connectionField, s *socket.Socket) uint64 {
-	n, _ := f.Number(s)
+	n, _ := f.of(s)
 	return n
 }
 
@@ -251,15 +290,15 @@ func (r *report) addConnections(cs *connections, all map[string]string) error {
 		return -1
 	})
 	for _, c := range worst {
-		r.metrics = append(r.metrics, c.metric(r, all))
+		r.metrics = append(r.metrics, c.row(r, all))
 	}
 	for _, g := range cs.groups {
-		r.metrics = append(r.metrics, g.metric(r))
+		r.metrics = append(r.metrics, g.row(r))
 	}
 	return nil
 }
 
-func (c *connection) metric(r *report, all map[string]string) Metric {
+func (c *connection) row(r *report, all map[string]string) metric.Metric {
 	local, remote := c.sock.Local, c.sock.Remote
 	own := map[string]string{
 		"laddr": local.Addr().String(), "lport": strconv.Itoa(int(local.Port())),
@@ -276,35 +315,37 @@ func (c *connection) metric(r *report, all map[string]string) Metric {
 		}
 		entry[tagAddrPort] = side.String()
 	}
-	m := Metric{Name: connectionMeasurement, Tags: mergeTags(own, entry, all), Time: r.time}
-	m.Fields = append(m.Fields, Field{Key: "state", Value: String(c.sock.State.String())})
+	m := metric.Metric{Name: connectionMeasurement, Tags: mergeTags(own, entry, all), Time: r.time}
+	m.Fields = append(m.Fields, metric.Field{Desc: &stateDesc, Value: metric.String(c.sock.State.String())})
 	for i := range connectionFields {
 		f := &connectionFields[i]
-		if n, ok := f.Number(&c.sock); ok {
-			m.Fields = append(m.Fields, Field{Key: f.Name, Value: Int(int64(n)), Counter: f.counter})
+		if n, ok := f.of(&c.sock); ok {
+			m.Fields = append(m.Fields, metric.Field{Desc: &f.Desc, Value: metric.Int(int64(n))})
 		}
 	}
 	if cc := c.details.Congestion.String(); cc != "" {
-		m.Fields = append(m.Fields, Field{Key: "cc", Value: String(cc)})
+		m.Fields = append(m.Fields, metric.Field{Desc: &congestionDesc, Value: metric.String(cc)})
 	}
 	return m
 }
 
-func (g *connectionGroup) metric(r *report) Metric {
-	m := Metric{Name: summaryMeasurement, Tags: slices.Clone(g.tags), Time: r.time}
-	add := func(key string, n uint64) { m.Fields = append(m.Fields, Field{Key: key, Value: Int(int64(n))}) }
-	add("connections", g.n)
-	add("inbytes", g.in)
-	add("outbytes", g.out)
-	add("retransbytes", g.retrans)
-	add("retranssegs", g.retransSegs)
+func (g *connectionGroup) row(r *report) metric.Metric {
+	m := metric.Metric{Name: summaryMeasurement, Tags: slices.Clone(g.tags), Time: r.time}
+	add := func(d *metric.Desc, n uint64) {
+		m.Fields = append(m.Fields, metric.Field{Desc: d, Value: metric.Int(int64(n))})
+	}
+	add(&summaryConnections, g.n)
+	add(&summaryInBytes, g.in)
+	add(&summaryOutBytes, g.out)
+	add(&summaryRetransBytes, g.retrans)
+	add(&summaryRetransSegs, g.retransSegs)
 	if g.rtts != nil && g.rtts.TotalCount() > 0 {
 		n := g.rtts.TotalCount()
-		add("rtt_min", g.rttMin)
-		m.Fields = append(m.Fields, Field{Key: "rtt_mean", Value: Float(float64(g.rttSum) / float64(n))})
-		add("rtt_p50", g.quantile(50))
-		add("rtt_p95", g.quantile(95))
-		add("rtt_max", g.rttMax)
+		add(&summaryMin, g.rttMin)
+		m.Fields = append(m.Fields, metric.Field{Desc: &summaryMean, Value: metric.Float(float64(g.rttSum) / float64(n))})
+		add(&summaryP50, g.quantile(50))
+		add(&summaryP95, g.quantile(95))
+		add(&summaryMax, g.rttMax)
 	}
 	return m
 }

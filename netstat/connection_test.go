@@ -14,6 +14,7 @@ import (
 
 	"github.com/l4stat/l4stat/internal/fakediag"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -69,11 +70,11 @@ func newConnectionCollector(tb testing.TB, sockets []fakediag.Socket, limit int)
 	return c
 }
 
-func byName(metrics []netstat.Metric, name string) []netstat.Metric {
-	return slices.DeleteFunc(metrics, func(m netstat.Metric) bool { return m.Name != name })
+func byName(metrics []metric.Metric, name string) []metric.Metric {
+	return slices.DeleteFunc(metrics, func(m metric.Metric) bool { return m.Name != name })
 }
 
-func tagMap(m netstat.Metric) map[string]string {
+func tagMap(m metric.Metric) map[string]string {
 	tags := map[string]string{}
 	for _, t := range m.Tags {
 		tags[t.Key] = t.Value
@@ -81,7 +82,7 @@ func tagMap(m netstat.Metric) map[string]string {
 	return tags
 }
 
-func fieldMap(m netstat.Metric) map[string]any {
+func fieldMap(m metric.Metric) map[string]any {
 	fields := map[string]any{}
 	for _, f := range m.Fields {
 		fields[f.Key] = f.Value.Any()
@@ -122,8 +123,9 @@ func TestConnections(t *testing.T) {
 				t.Error("there is a field that Linux does not keep")
 			}
 			for _, f := range row.Fields {
-				if want := f.Key == "outbytes" || f.Key == "inbytes" || f.Key == "retransbytes"; want && !f.Counter || f.Counter && f.Key == "rtt" {
-					t.Errorf("%s is a counter: %v", f.Key, f.Counter)
+				counter := f.Kind == metric.Counter
+				if want := f.Key == "outbytes" || f.Key == "inbytes" || f.Key == "retransbytes"; want && !counter || counter && f.Key == "rtt" {
+					t.Errorf("%s is a %v", f.Key, f.Kind)
 				}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/l4stat/l4stat/internal/testhost"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -89,7 +90,7 @@ func fillTables(h *testhost.Host) *ledger {
 }
 
 // fields gives the counts of a metric that are not zero.
-func fields(m netstat.Metric) map[string]int64 {
+func fields(m metric.Metric) map[string]int64 {
 	n := map[string]int64{}
 	for _, f := range m.Fields {
 		if v, ok := f.Value.Int(); ok && v != 0 && f.Key != "pid" {

@@ -2,7 +2,9 @@ package netstat
 
 import (
 	"net/netip"
+	"strings"
 
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -18,14 +20,18 @@ const (
 	numFields  = 13
 )
 
-var fieldKeys = [numFields]string{
-	"tcp_established", "tcp_syn_sent", tcpSynRecv: "tcp_syn_recv", "tcp_fin_wait1", "tcp_fin_wait2", "tcp_time_wait",
-	"tcp_close", "tcp_close_wait", "tcp_last_ack", tcpListen: "tcp_listen", "tcp_closing",
-	tcpNone: "tcp_none", udpSocket: "udp_socket",
-}
+// countDescs describes the fields of netstat and netstat_port, by field.
+var countDescs = func() (descs [numFields]metric.Desc) {
+	for s := socket.StateEstablished; int(s) < socket.NumStates; s++ {
+		descs[s-socket.StateEstablished] = metric.Desc{Key: "tcp_" + strings.ToLower(s.String()), Source: "TCP_" + s.String(), Unit: "sockets"}
+	}
+	descs[tcpNone] = metric.Desc{Key: "tcp_none", Source: "TCP, in a state that the system does not name", Unit: "sockets"}
+	descs[udpSocket] = metric.Desc{Key: "udp_socket", Source: "UDP", Unit: "sockets"}
+	return descs
+}()
 
-// fieldPID is the field of netstat_port that is no count.
-const fieldPID = "pid"
+// pidDesc describes the field of netstat_port that is no count.
+var pidDesc = metric.Desc{Key: "pid", Source: "/proc/PID/fd: the process that holds the listener, else the oldest socket", Unit: "process"}
 
 // fieldOf tells which field counts a socket. The states stand in the kernel's
 // order, which begins with StateEstablished.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/l4stat/l4stat/internal/testhost"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -47,7 +48,7 @@ func TestGopsutil(t *testing.T) {
 		if got := fields(metrics[i]); !maps.Equal(got, want) {
 			t.Errorf("IPv%s: got\n%v\nwant\n%v", version, got, want)
 		}
-		if pid, _ := metrics[2+i].Field("pid"); pid != netstat.Int(int64(os.Getpid())) {
+		if pid, _ := metrics[2+i].Field("pid"); pid != metric.Int(int64(os.Getpid())) {
 			t.Errorf("IPv%s: pid is %v, want %d", version, pid, os.Getpid())
 		}
 	}

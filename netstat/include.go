@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -14,14 +15,17 @@ import (
 // order: most on Linux, some on Windows, none elsewhere.
 func Included() []string {
 	var names []string
-	for _, s := range counters.Sets() {
-		names = append(names, s.Name)
-	}
-	if slices.Contains(socket.Kinds(), socket.Netlink) { // which alone has details of connections
-		names = append(names, connectionInclude)
+	for _, m := range Measurements() {
+		if m.Include != "" && !slices.Contains(names, m.Include) {
+			names = append(names, m.Include)
+		}
 	}
 	return names
 }
+
+// hasConnections reports whether this system has a source of what the kernel
+// measures of each connection.
+func hasConnections() bool { return slices.Contains(socket.Kinds(), socket.Netlink) }
 
 // included finds the sets that the configuration includes, each once and in the
 // order of their metrics.
@@ -75,10 +79,7 @@ func (c *Collector) addIncluded(ctx context.Context, r *report, s *counters.Set)
 		for i, value := range row.Tags {
 			own[s.Tags[i]] = value
 		}
-		m := Metric{Name: hostMeasurement + "_" + s.Name, Tags: mergeTags(own, c.allTags), Time: r.time}
-		for _, v := range row.Values {
-			m.Fields = append(m.Fields, Field{Key: v.Key, Value: valueOf(v.Value), Counter: v.Counter})
-		}
+		m := metric.Metric{Name: hostMeasurement + "_" + s.Name, Tags: mergeTags(own, c.allTags), Fields: row.Fields, Time: r.time}
 		if len(m.Fields) > 0 {
 			r.metrics = append(r.metrics, m)
 		}
@@ -87,19 +88,6 @@ func (c *Collector) addIncluded(ctx context.Context, r *report, s *counters.Set)
 		return fmt.Errorf("read %s_%s: %w", hostMeasurement, s.Name, err)
 	}
 	return nil
-}
-
-func valueOf(v any) Value {
-	switch v := v.(type) {
-	case float64:
-		return Float(v)
-	case string:
-		return String(v)
-	case int64:
-		return Int(v)
-	default:
-		panic(fmt.Sprintf("a figure of type %T", v)) // a mistake in package counters, which its tests find
-	}
 }
 
 // gatherIncluded adds the metrics of all sets. One that cannot be read does not

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/l4stat/l4stat/addrports"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // The measurements.
@@ -20,7 +21,7 @@ type entryReport struct {
 	entry addrports.Entry
 	// tags of the rows by IP version, in order. Where the rows are by address,
 	// the value of addr_port is still to be set, at addrPort.
-	tags     [numVersions][]Tag
+	tags     [numVersions][]metric.Tag
 	addrPort int
 	zeros    bool // report the entry even when it has no sockets
 
@@ -39,7 +40,7 @@ func newEntryReport(e addrports.Entry, g group, c *Config) *entryReport {
 	}
 	if e.PerAddress() {
 		r.zeros = false // of which address?
-		r.addrPort = slices.IndexFunc(r.tags[0], func(t Tag) bool { return t.Key == tagAddrPort })
+		r.addrPort = slices.IndexFunc(r.tags[0], func(t metric.Tag) bool { return t.Key == tagAddrPort })
 	}
 	return r
 }
@@ -116,25 +117,25 @@ func (r *entryReport) appendAddresses(rows []reportRow) []reportRow {
 type report struct {
 	time    time.Time
 	known   [numFields]bool // fields of tables that could be read
-	metrics []Metric
-	tags    []Tag
-	fields  []Field
+	metrics []metric.Metric
+	tags    []metric.Tag
+	fields  []metric.Field
 }
 
 // add adds a metric of those counts that are known, unless none is, and of pid
 // unless that is 0. It gives the metric's tags, for changes.
-func (r *report) add(name string, tags []Tag, n *counts, pid int) []Tag {
+func (r *report) add(name string, tags []metric.Tag, n *counts, pid int) []metric.Tag {
 	firstTag, firstField := len(r.tags), len(r.fields)
 	r.tags = append(r.tags, tags...)
-	for i, key := range fieldKeys {
+	for i := range countDescs {
 		if r.known[i] {
-			r.fields = append(r.fields, Field{Key: key, Value: Int(n[i])})
+			r.fields = append(r.fields, metric.Field{Desc: &countDescs[i], Value: metric.Int(n[i])})
 		}
 	}
 	if pid != 0 {
-		r.fields = append(r.fields, Field{Key: fieldPID, Value: Int(int64(pid))})
+		r.fields = append(r.fields, metric.Field{Desc: &pidDesc, Value: metric.Int(int64(pid))})
 	}
-	m := Metric{Name: name, Tags: slices.Clip(r.tags[firstTag:]), Fields: slices.Clip(r.fields[firstField:]), Time: r.time}
+	m := metric.Metric{Name: name, Tags: slices.Clip(r.tags[firstTag:]), Fields: slices.Clip(r.fields[firstField:]), Time: r.time}
 	r.metrics = append(r.metrics, m)
 	return m.Tags
 }

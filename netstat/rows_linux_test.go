@@ -9,6 +9,7 @@ import (
 	"github.com/l4stat/l4stat/internal/load"
 	"github.com/l4stat/l4stat/internal/testhost"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -77,7 +78,7 @@ func TestRowsOfTimeWaits(t *testing.T) {
 	gather(t, host)
 	before := peakMemory(t)
 	c := newCollector(netstat.Group{PortsMatch: []string{"*:1-65535"}})
-	var metrics []netstat.Metric
+	var metrics []metric.Metric
 	for range 5 {
 		metrics = gather(t, c)
 	}

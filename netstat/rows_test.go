@@ -321,7 +321,7 @@ func TestRowMemory(t *testing.T) {
 		peers, sockets int
 		most           int64 // bytes for an address
 	}{
-		// 88 bytes for a row, 40 for the index, and a quarter more while they
+		// 96 bytes for a row, 44 for the index, and a quarter more while they
 		// grow; the rows that are reported.
 		{60_000, 1, 200}, {600_000, 1, 200},
 		{60_000, 2, 400}, // 144 for candidates

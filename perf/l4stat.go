@@ -7,6 +7,7 @@ import (
 
 	"github.com/l4stat/l4stat/internal/load"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -42,7 +43,7 @@ func query(name string, q socket.Query) subject {
 }
 
 // tcpSockets adds up the host's TCP sockets.
-func tcpSockets(metrics []netstat.Metric) int {
+func tcpSockets(metrics []metric.Metric) int {
 	tcp := 0
 	for _, m := range metrics {
 		if m.Name != "netstat" {

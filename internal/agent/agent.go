@@ -11,13 +11,14 @@ import (
 	"github.com/l4stat/l4stat/internal/logger"
 	"github.com/l4stat/l4stat/internal/poll"
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Agent has the blocks of a configuration.
 type Agent struct {
 	blocks  []*block
 	log     *logger.Logger
-	deliver func(context.Context, []netstat.Metric) error
+	deliver func(context.Context, []metric.Metric) error
 }
 
 type block struct {
@@ -31,9 +32,9 @@ type block struct {
 // warnings go to log. What is gathered is passed to deliver, for one block at a
 // time; its error is about these metrics. The error of New is about a
 // configuration.
-func New(configs []netstat.Config, log *logger.Logger, deliver func(context.Context, []netstat.Metric) error) (*Agent, error) {
+func New(configs []netstat.Config, log *logger.Logger, deliver func(context.Context, []metric.Metric) error) (*Agent, error) {
 	var mu sync.Mutex
-	a := &Agent{log: log, deliver: func(ctx context.Context, metrics []netstat.Metric) error {
+	a := &Agent{log: log, deliver: func(ctx context.Context, metrics []metric.Metric) error {
 		mu.Lock()
 		defer mu.Unlock()
 		return deliver(ctx, metrics)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/l4stat/l4stat/internal/logger"
-	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // outputs are all the places where metrics go. Blocks share them.
@@ -81,7 +81,7 @@ func (f *emitFlags) openOne(name string, stdout io.Writer, tags map[string]strin
 }
 
 // write hands metrics to each output, whatever becomes of the others.
-func (o *outputs) write(ctx context.Context, metrics []netstat.Metric) error {
+func (o *outputs) write(ctx context.Context, metrics []metric.Metric) error {
 	var errs []error
 	for _, to := range o.all {
 		if err := to.Write(ctx, metrics); err != nil && !errors.Is(err, emit.ErrReaderGone) {

@@ -12,21 +12,22 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/l4stat/l4stat/internal/smallfile"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // conntrack is how full the table is in which netfilter tracks connections. A
 // kernel that does not track has no row.
 var conntrack = &Set{
 	Name:   "conntrack",
-	Fields: append(conntrackTable[:], fieldsOf(conntrackFigures)...),
+	Fields: append([]*metric.Desc{&conntrackEntries, &conntrackMax, &conntrackUsed}, descsOf(conntrackFigures)...),
 	read:   readConntrack,
 }
 
-var conntrackTable = [...]Field{
-	{"entries", "/proc/sys/net/netfilter/nf_conntrack_count", "connections", false},
-	{"max", "/proc/sys/net/netfilter/nf_conntrack_max", "connections", false},
-	{"used_percent", "100 * entries / max", "percent", false},
-}
+var (
+	conntrackEntries = gauge("entries", "/proc/sys/net/netfilter/nf_conntrack_count", "connections")
+	conntrackMax     = gauge("max", "/proc/sys/net/netfilter/nf_conntrack_max", "connections")
+	conntrackUsed    = gauge("used_percent", "100 * entries / max", "percent")
+)
 
 const statConntrack = "/proc/net/stat/nf_conntrack"
 
@@ -55,13 +56,13 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 	var row Row
 	var gone Missing
 	if !hidden || perProcessor {
-		row.Values = append(row.Values, Value{&conntrackTable[0], entries})
+		row.Fields = append(row.Fields, metric.Field{Desc: &conntrackEntries, Value: metric.Int(entries)})
 	}
 	switch {
 	case !hidden:
-		row.Values = append(row.Values, Value{&conntrackTable[1], most})
+		row.Fields = append(row.Fields, metric.Field{Desc: &conntrackMax, Value: metric.Int(most)})
 		if most > 0 { // 0 is no limit
-			row.Values = append(row.Values, Value{&conntrackTable[2], float64(entries) * 100 / float64(most)})
+			row.Fields = append(row.Fields, metric.Field{Desc: &conntrackUsed, Value: metric.Float(float64(entries) * 100 / float64(most))})
 		}
 	case perProcessor:
 		gone = append(gone, &missingError{[]string{"max", "used_percent"}, root, netfilterPath(root, "nf_conntrack_max")})
@@ -69,9 +70,9 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 		gone = append(gone, &missingError{[]string{"all"}, root, netfilterPath(root, "nf_conntrack_count")})
 	}
 	if perProcessor {
-		row.Values = append(row.Values, valuesOf(conntrackFigures, &stat)...)
+		row.Fields = append(row.Fields, fieldsOf(conntrackFigures, &stat)...)
 	}
-	if len(row.Values) == 0 { // the kernel does not track, or nothing tells
+	if len(row.Fields) == 0 { // the kernel does not track, or nothing tells
 		return nil, gone.with(statErr)
 	}
 	return []Row{row}, gone.with(statErr)

@@ -9,6 +9,8 @@ package counters
 import (
 	"context"
 	"errors"
+
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Set is the figures that belong together: one measurement.
@@ -18,38 +20,23 @@ type Set struct {
 	// Tags are the keys of the rows' tags, in order; none where there is one row.
 	Tags []string
 	// Fields are what a row may have.
-	Fields []Field
+	Fields []*metric.Desc
 
 	read func(ctx context.Context, root string) ([]Row, error)
 }
 
-// Field says what a figure is.
-type Field struct {
-	Key     string // the kernel's name in snake_case, but for interfaces
-	Source  string // the kernel's file and its name there
-	Unit    string // of the value; "" for text
-	Counter bool   // counts up from when the namespace, or the interface, was made; else it is as of now
-}
-
-// Row is one set of figures that was read.
+// Row is one set of figures that was read. What a kernel does not have is left
+// out of it.
 type Row struct {
 	Tags   []string // the values of the set's tags
-	Values []Value
+	Fields []metric.Field
 }
 
-// Value is one figure that was read. What a kernel does not have is left out of
-// its row.
-type Value struct {
-	*Field
-	Value any // an int64, a float64 or a string
-}
-
-// Int gives an integer figure; ok is false where the kernel does not have it.
+// Int returns an integer figure; ok is false if the kernel does not have it.
 func (r *Row) Int(key string) (n int64, ok bool) {
-	for _, v := range r.Values {
-		if v.Key == key {
-			n, ok = v.Value.(int64)
-			return n, ok
+	for _, f := range r.Fields {
+		if f.Key == key {
+			return f.Value.Int()
 		}
 	}
 	return 0, false

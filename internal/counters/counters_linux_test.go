@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -38,7 +40,7 @@ func show(root string, sets ...*Set) string {
 	for _, s := range sets {
 		rows, err := s.Read(context.Background(), root)
 		for _, row := range rows {
-			for _, v := range row.Values {
+			for _, v := range row.Fields {
 				fmt.Fprintf(&b, "%s %s = %v\n", strings.Join(append([]string{s.Name}, row.Tags...), " "), v.Key, v.Value)
 			}
 		}
@@ -181,29 +183,29 @@ func TestSets(t *testing.T) {
 		if Find(s.Name) != s {
 			t.Errorf("Find(%q) is another set", s.Name)
 		}
-		known := map[string]*Field{}
+		known := map[string]*metric.Desc{}
 		for _, f := range s.Fields {
 			if known[f.Key] != nil || f.Key == "" || f.Source == "" {
 				t.Errorf("%s has the field %+v", s.Name, f)
 			}
-			known[f.Key] = &f
+			known[f.Key] = f
 		}
 		rows, err := s.Read(context.Background(), "/proc")
 		if err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 		for _, row := range rows {
-			if len(row.Tags) != len(s.Tags) || len(row.Values) == 0 {
-				t.Errorf("%s has a row with the tags %q of %q and %d values", s.Name, row.Tags, s.Tags, len(row.Values))
+			if len(row.Tags) != len(s.Tags) || len(row.Fields) == 0 {
+				t.Errorf("%s has a row with the tags %q of %q and %d values", s.Name, row.Tags, s.Tags, len(row.Fields))
 			}
-			for _, v := range row.Values {
-				if f := known[v.Key]; f == nil || *f != *v.Field {
-					t.Errorf("%s has a value of %+v, which is none of its fields", s.Name, v.Field)
+			for _, v := range row.Fields {
+				if f := known[v.Key]; f != v.Desc {
+					t.Errorf("%s has a value of %+v, which is none of its fields", s.Name, v.Desc)
 				}
-				switch v.Value.(type) {
+				switch v.Value.Any().(type) {
 				case int64, float64, string:
 				default:
-					t.Errorf("%s %s is a %T", s.Name, v.Key, v.Value)
+					t.Errorf("%s %s is a %T", s.Name, v.Key, v.Value.Any())
 				}
 			}
 		}

@@ -2,36 +2,49 @@
 
 package counters
 
-import "math"
+import (
+	"math"
+
+	"github.com/l4stat/l4stat/netstat/metric"
+)
 
 // figure is a field and where it is among what S holds; ok is false where the
 // system does not have it.
 type figure[S any] struct {
-	Field
+	metric.Desc
 	value func(*S) (n int64, ok bool)
 }
 
-// fieldsOf returns the fields of figures, for a Set.
-func fieldsOf[S any](figures []figure[S]) []Field {
-	fields := make([]Field, len(figures))
-	for i, f := range figures {
-		fields[i] = f.Field
+// descsOf returns what figures are, for a Set.
+func descsOf[S any](figures []figure[S]) []*metric.Desc {
+	descs := make([]*metric.Desc, len(figures))
+	for i := range figures {
+		descs[i] = &figures[i].Desc
+	}
+	return descs
+}
+
+// fieldsOf returns the figures that from has.
+func fieldsOf[S any](figures []figure[S], from *S) []metric.Field {
+	fields := make([]metric.Field, 0, len(figures))
+	for i := range figures {
+		if n, ok := figures[i].value(from); ok {
+			fields = append(fields, metric.Field{Desc: &figures[i].Desc, Value: metric.Int(n)})
+		}
 	}
 	return fields
 }
 
-// valuesOf returns the figures that from has.
-func valuesOf[S any](figures []figure[S], from *S) []Value {
-	values := make([]Value, 0, len(figures))
-	for i := range figures {
-		if n, ok := figures[i].value(from); ok {
-			values = append(values, Value{&figures[i].Field, n})
-		}
-	}
-	return values
+// gauge and counter make the description of a figure.
+func gauge(key, source, unit string) metric.Desc {
+	return metric.Desc{Key: key, Source: source, Unit: unit}
+}
+
+func counter(key, source, unit string) metric.Desc {
+	return metric.Desc{Key: key, Source: source, Unit: unit, Kind: metric.Counter}
 }
 
 // alwaysFigure makes a figure of one that is always there.
-func alwaysFigure[S any](f Field, get func(*S) uint64) figure[S] {
+func alwaysFigure[S any](f metric.Desc, get func(*S) uint64) figure[S] {
 	return figure[S]{f, func(s *S) (int64, bool) { return int64(min(get(s), math.MaxInt64)), true }}
 }

@@ -13,7 +13,7 @@ import (
 // interfaces is what went through each network interface, a row each. The fields
 // have the names of Telegraf's input net. They count from when the interface was
 // made.
-var interfaces = &Set{Name: "interface", Tags: []string{"interface"}, Fields: fieldsOf(interfaceFigures), read: readInterfaces}
+var interfaces = &Set{Name: "interface", Tags: []string{"interface"}, Fields: descsOf(interfaceFigures), read: readInterfaces}
 
 const netDev = "/proc/net/dev "
 
@@ -41,7 +41,7 @@ func readInterfaces(_ context.Context, root string) ([]Row, error) {
 	var rows []Row
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
 		line := lines[name]
-		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Values: valuesOf(interfaceFigures, &line)})
+		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Fields: fieldsOf(interfaceFigures, &line)})
 	}
 	return rows, nil
 }

@@ -13,7 +13,7 @@ import (
 // interfaces is what went through each network interface, a row each, with the
 // names that Windows shows ("Ethernet"). The fields have the names of Telegraf's
 // input net. They count from when the interface was made.
-var interfaces = &Set{Name: "interface", Tags: []string{"interface"}, Fields: fieldsOf(interfaceFigures), read: readInterfaces}
+var interfaces = &Set{Name: "interface", Tags: []string{"interface"}, Fields: descsOf(interfaceFigures), read: readInterfaces}
 
 var interfaceFigures = []figure[windows.MibIfRow2]{
 	interfaceFigure("bytes_recv", "InOctets", "bytes", func(r *windows.MibIfRow2) uint64 { return r.InOctets }),
@@ -27,7 +27,7 @@ var interfaceFigures = []figure[windows.MibIfRow2]{
 }
 
 func interfaceFigure(key, member, unit string, get func(*windows.MibIfRow2) uint64) figure[windows.MibIfRow2] {
-	return alwaysFigure(Field{key, "MIB_IF_ROW2 " + member, unit, true}, get)
+	return alwaysFigure(counter(key, "MIB_IF_ROW2 "+member, unit), get)
 }
 
 // filterInterface marks a layer that looks at what another interface carries: in
@@ -48,7 +48,7 @@ func readInterfaces(context.Context, string) ([]Row, error) {
 			continue
 		}
 		name := windows.UTF16ToString(all[i].Alias[:])
-		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Values: valuesOf(interfaceFigures, &all[i])})
+		rows = append(rows, Row{Tags: []string{printable.Text(name)}, Fields: fieldsOf(interfaceFigures, &all[i])})
 	}
 	return rows, nil
 }

@@ -59,8 +59,8 @@ func read(t *testing.T, s *Set) map[string]map[string]any {
 	byTags := map[string]map[string]any{}
 	for _, row := range rows {
 		figures := map[string]any{}
-		for _, v := range row.Values {
-			figures[v.Key] = v.Value
+		for _, v := range row.Fields {
+			figures[v.Key] = v.Value.Any()
 		}
 		byTags[strings.Join(row.Tags, " ")] = figures
 	}

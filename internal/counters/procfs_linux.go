@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l4stat/l4stat/internal/guard"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // snmpFigure makes a figure of one that procfs has as a float64, nil where the
 // kernel does not have it. Beyond 2^53 it is off by a little.
-func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
+func snmpFigure[S any](f metric.Desc, get func(*S) *float64) figure[S] {
 	return figure[S]{f, func(s *S) (int64, bool) {
 		x := get(s)
 		if x == nil || !(*x >= 0 && *x < math.MaxInt64) {
@@ -31,7 +32,7 @@ func snmpFigure[S any](f Field, get func(*S) *float64) figure[S] {
 // counterFigure makes a counter of one that is always there. A float64 would not
 // do: a fast interface passes 2^53 bytes in days.
 func counterFigure[S any](key, source, unit string, get func(*S) uint64) figure[S] {
-	return alwaysFigure(Field{key, source, unit, true}, get)
+	return alwaysFigure(counter(key, source, unit), get)
 }
 
 // mounted returns procfs at root.
@@ -113,7 +114,7 @@ func (e *missingError) Error() string {
 }
 
 // keysOf returns the keys of the fields that a file has, such as net/snmp.
-func keysOf(fields []Field, file string) []string {
+func keysOf(fields []*metric.Desc, file string) []string {
 	var keys []string
 	for _, f := range fields {
 		if strings.HasPrefix(f.Source, "/proc/"+file+" ") {

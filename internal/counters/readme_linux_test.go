@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // TestReadme holds that README's tables of the counters are the sets. With
@@ -25,12 +27,9 @@ func TestReadme(t *testing.T) {
 		}
 		var want, got strings.Builder
 		for _, f := range s.Fields {
-			kind, unit := "gauge", f.Unit
-			if f.Counter {
-				kind = "counter"
-			}
-			if unit == "" {
-				unit = "text"
+			unit, kind := f.Unit, f.Kind
+			if kind == metric.Text {
+				unit, kind = "text", metric.Gauge
 			}
 			fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", f.Key, f.Source, unit, kind)
 		}

@@ -15,17 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l4stat/l4stat/internal/printable"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // routes is the main routing table, a row for each IP version that the kernel
 // has.
-var routes = &Set{Name: "route", Tags: []string{"ip_version"}, Fields: routeFields[:], read: readRoutes}
+var routes = &Set{Name: "route", Tags: []string{"ip_version"}, Fields: []*metric.Desc{&routeCount, &defaultGateway, &defaultInterface}, read: readRoutes}
 
-var routeFields = [...]Field{
-	{"routes", "RTM_GETROUTE of RT_TABLE_MAIN, counted", "routes", false},
-	{"default_gateway", "RTM_GETROUTE: RTA_GATEWAY of the default route", "", false},
-	{"default_interface", "RTM_GETROUTE: RTA_OIF of the default route", "", false},
-}
+var (
+	routeCount       = gauge("routes", "RTM_GETROUTE of RT_TABLE_MAIN, counted", "routes")
+	defaultGateway   = metric.Desc{Key: "default_gateway", Source: "RTM_GETROUTE: RTA_GATEWAY of the default route", Kind: metric.Text}
+	defaultInterface = metric.Desc{Key: "default_interface", Source: "RTM_GETROUTE: RTA_OIF of the default route", Kind: metric.Text}
+)
 
 // maxRoutes is how many routes are read at the most, which takes some 10 ms. A
 // router may have a million; theirs are not counted.
@@ -71,12 +72,12 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 				continue
 			}
 		}
-		values, err := readTable(ctx, v.family, v.probes)
+		fields, err := readTable(ctx, v.family, v.probes)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("IPv%s: %w", v.tag, err))
 			continue
 		}
-		rows = append(rows, Row{Tags: []string{v.tag}, Values: values})
+		rows = append(rows, Row{Tags: []string{v.tag}, Fields: fields})
 	}
 	return rows, errors.Join(errs...)
 }
@@ -87,7 +88,7 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 // The kernel lists IPv4 in ascending order of destinations, so that the default
 // routes are in the beginning; IPv6 as a tree from its leaves, so that they come
 // last, but for those of some sources only, and probes have to find them.
-func readTable(ctx context.Context, family uint8, probes []string) ([]Value, error) {
+func readTable(ctx context.Context, family uint8, probes []string) ([]metric.Field, error) {
 	rtm := make([]byte, rtmsgLen)
 	rtm[0], rtm[4] = family, unix.RT_TABLE_MAIN
 	n := 0
@@ -106,13 +107,13 @@ func readTable(ctx context.Context, family uint8, probes []string) ([]Value, err
 			break
 		}
 	}
-	var values []Value
+	var fields []metric.Field
 	if n <= maxRoutes {
-		values = append(values, Value{&routeFields[0], int64(n)})
+		fields = append(fields, metric.Field{Desc: &routeCount, Value: metric.Int(int64(n))})
 	} else if (best.family == 0 || best.special) && len(probes) > 0 {
 		found, known, err := probeDefault(ctx, family, probes)
 		if err != nil || !known {
-			return values, err
+			return fields, err
 		}
 		if found.family != 0 {
 			best = found
@@ -122,7 +123,9 @@ func readTable(ctx context.Context, family uint8, probes []string) ([]Value, err
 	if err != nil {
 		return nil, err
 	}
-	return append(values, Value{&routeFields[1], gateway}, Value{&routeFields[2], device}), nil
+	return append(fields,
+		metric.Field{Desc: &defaultGateway, Value: metric.String(gateway)},
+		metric.Field{Desc: &defaultInterface, Value: metric.String(device)}), nil
 }
 
 // preferred gives the default route that goes before the other; none is of

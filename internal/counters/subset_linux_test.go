@@ -32,7 +32,7 @@ func TestReadSubsetPID(t *testing.T) {
 	keys := func(root string, s *Set) (keys []string, err error) {
 		rows, err := s.Read(context.Background(), root)
 		for _, row := range rows {
-			for _, v := range row.Values {
+			for _, v := range row.Fields {
 				keys = append(keys, strings.Join(append(row.Tags, v.Key), " "))
 			}
 		}

@@ -10,12 +10,13 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/l4stat/l4stat/internal/smallfile"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // tcp is what TCP did, over both IP versions, which the kernel counts together.
 // Orphans and memory are the whole machine's, whatever the namespace: the kernel
 // has one account of them.
-var tcp = &Set{Name: "tcp", Fields: fieldsOf(tcpFigures), read: readTCP}
+var tcp = &Set{Name: "tcp", Fields: descsOf(tcpFigures), read: readTCP}
 
 // tcpFiles have TCP's figures.
 type tcpFiles struct {
@@ -27,17 +28,17 @@ type tcpFiles struct {
 // Listen overflows and drops, and the drops of request queues, are in segments: a
 // client that tries again counts again.
 var tcpFigures = []figure[tcpFiles]{
-	tcpSNMP("active_opens", "ActiveOpens", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.ActiveOpens }),
-	tcpSNMP("passive_opens", "PassiveOpens", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.PassiveOpens }),
-	tcpSNMP("attempt_fails", "AttemptFails", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.AttemptFails }),
-	tcpSNMP("estab_resets", "EstabResets", "connections", true, func(f *tcpFiles) *float64 { return f.snmp.EstabResets }),
-	tcpSNMP("curr_estab", "CurrEstab", "connections", false, func(f *tcpFiles) *float64 { return f.snmp.CurrEstab }),
-	tcpSNMP("in_segs", "InSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.InSegs }),
-	tcpSNMP("out_segs", "OutSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.OutSegs }),
-	tcpSNMP("retrans_segs", "RetransSegs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.RetransSegs }),
-	tcpSNMP("in_errs", "InErrs", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InErrs }),
-	tcpSNMP("out_rsts", "OutRsts", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.OutRsts }),
-	tcpSNMP("in_csum_errors", "InCsumErrors", "segments", true, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InCsumErrors }),
+	tcpSNMP("active_opens", "ActiveOpens", "connections", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.ActiveOpens }),
+	tcpSNMP("passive_opens", "PassiveOpens", "connections", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.PassiveOpens }),
+	tcpSNMP("attempt_fails", "AttemptFails", "connections", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.AttemptFails }),
+	tcpSNMP("estab_resets", "EstabResets", "connections", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.EstabResets }),
+	tcpSNMP("curr_estab", "CurrEstab", "connections", metric.Gauge, func(f *tcpFiles) *float64 { return f.snmp.CurrEstab }),
+	tcpSNMP("in_segs", "InSegs", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.InSegs }),
+	tcpSNMP("out_segs", "OutSegs", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.OutSegs }),
+	tcpSNMP("retrans_segs", "RetransSegs", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.RetransSegs }),
+	tcpSNMP("in_errs", "InErrs", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InErrs }),
+	tcpSNMP("out_rsts", "OutRsts", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.OutRsts }),
+	tcpSNMP("in_csum_errors", "InCsumErrors", "segments", metric.Counter, func(f *tcpFiles) *float64 { return f.snmp.Tcp.InCsumErrors }),
 	tcpExt("listen_overflows", "ListenOverflows", "segments"),
 	tcpExt("listen_drops", "ListenDrops", "segments"),
 	tcpExt("syncookies_sent", "SyncookiesSent", "segments"),
@@ -55,13 +56,13 @@ var tcpFigures = []figure[tcpFiles]{
 }
 
 // tcpSNMP makes a figure of the line Tcp of snmp.
-func tcpSNMP(key, name, unit string, counter bool, get func(*tcpFiles) *float64) figure[tcpFiles] {
-	return snmpFigure(Field{key, "/proc/net/snmp Tcp: " + name, unit, counter}, get)
+func tcpSNMP(key, name, unit string, kind metric.Kind, get func(*tcpFiles) *float64) figure[tcpFiles] {
+	return snmpFigure(metric.Desc{Key: key, Source: "/proc/net/snmp Tcp: " + name, Unit: unit, Kind: kind}, get)
 }
 
 // tcpExt makes a counter of the line TcpExt of netstat.
 func tcpExt(key, name, unit string) figure[tcpFiles] {
-	return figure[tcpFiles]{Field{key, "/proc/net/netstat TcpExt: " + name, unit, true}, func(f *tcpFiles) (int64, bool) {
+	return figure[tcpFiles]{counter(key, "/proc/net/netstat TcpExt: "+name, unit), func(f *tcpFiles) (int64, bool) {
 		n, ok := f.ext[name]
 		return n, ok
 	}}
@@ -69,7 +70,7 @@ func tcpExt(key, name, unit string) figure[tcpFiles] {
 
 // tcpSockstat makes a gauge of the line TCP of sockstat.
 func tcpSockstat(key, unit string, get func(*procfs.NetSockstatProtocol) *int) figure[tcpFiles] {
-	return figure[tcpFiles]{Field{key, "/proc/net/sockstat TCP: " + key, unit, false}, func(f *tcpFiles) (int64, bool) {
+	return figure[tcpFiles]{gauge(key, "/proc/net/sockstat TCP: "+key, unit), func(f *tcpFiles) (int64, bool) {
 		n := get(&f.sockstat)
 		if n == nil {
 			return 0, false
@@ -97,13 +98,13 @@ func readTCP(_ context.Context, root string) ([]Row, error) {
 		err  error
 	}{{"net/snmp", snmpErr}, {"net/netstat", extErr}, {"net/sockstat", sockstatErr}} {
 		if absent(file.err) {
-			gone = append(gone, &missingError{keysOf(fieldsOf(tcpFigures), file.name), root, selfPath(root, file.name)})
+			gone = append(gone, &missingError{keysOf(descsOf(tcpFigures), file.name), root, selfPath(root, file.name)})
 		} else if file.err != nil {
 			errs = append(errs, file.err)
 		}
 	}
-	row := Row{Values: valuesOf(tcpFigures, &f)}
-	if len(row.Values) == 0 {
+	row := Row{Fields: fieldsOf(tcpFigures, &f)}
+	if len(row.Fields) == 0 {
 		return nil, errors.Join(snmpErr, extErr, sockstatErr)
 	}
 	return []Row{row}, gone.with(errs...)

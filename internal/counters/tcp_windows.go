@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // tcp is what TCP did, over both IP versions. Windows counts each apart, and
 // keeps nothing of what Linux has in /proc/net/netstat.
-var tcp = &Set{Name: "tcp", Fields: fieldsOf(tcpFigures), read: readTCP}
+var tcp = &Set{Name: "tcp", Fields: descsOf(tcpFigures), read: readTCP}
 
 var getTCPStatistics = iphlpapi.NewProc("GetTcpStatisticsEx")
 
@@ -27,22 +29,22 @@ type tcpStats struct {
 type tcpVersions []tcpStats
 
 var tcpFigures = []figure[tcpVersions]{
-	tcpFigure("active_opens", "dwActiveOpens", "connections", true, func(s *tcpStats) uint32 { return s.activeOpens }),
-	tcpFigure("passive_opens", "dwPassiveOpens", "connections", true, func(s *tcpStats) uint32 { return s.passiveOpens }),
-	tcpFigure("attempt_fails", "dwAttemptFails", "connections", true, func(s *tcpStats) uint32 { return s.attemptFails }),
-	tcpFigure("estab_resets", "dwEstabResets", "connections", true, func(s *tcpStats) uint32 { return s.estabResets }),
-	tcpFigure("curr_estab", "dwCurrEstab", "connections", false, func(s *tcpStats) uint32 { return s.currEstab }),
-	tcpFigure("in_segs", "dwInSegs", "segments", true, func(s *tcpStats) uint32 { return s.inSegs }),
-	tcpFigure("out_segs", "dwOutSegs", "segments", true, func(s *tcpStats) uint32 { return s.outSegs }),
-	tcpFigure("retrans_segs", "dwRetransSegs", "segments", true, func(s *tcpStats) uint32 { return s.retransSegs }),
-	tcpFigure("in_errs", "dwInErrs", "segments", true, func(s *tcpStats) uint32 { return s.inErrs }),
-	tcpFigure("out_rsts", "dwOutRsts", "segments", true, func(s *tcpStats) uint32 { return s.outRsts }),
+	tcpFigure("active_opens", "dwActiveOpens", "connections", metric.Counter, func(s *tcpStats) uint32 { return s.activeOpens }),
+	tcpFigure("passive_opens", "dwPassiveOpens", "connections", metric.Counter, func(s *tcpStats) uint32 { return s.passiveOpens }),
+	tcpFigure("attempt_fails", "dwAttemptFails", "connections", metric.Counter, func(s *tcpStats) uint32 { return s.attemptFails }),
+	tcpFigure("estab_resets", "dwEstabResets", "connections", metric.Counter, func(s *tcpStats) uint32 { return s.estabResets }),
+	tcpFigure("curr_estab", "dwCurrEstab", "connections", metric.Gauge, func(s *tcpStats) uint32 { return s.currEstab }),
+	tcpFigure("in_segs", "dwInSegs", "segments", metric.Counter, func(s *tcpStats) uint32 { return s.inSegs }),
+	tcpFigure("out_segs", "dwOutSegs", "segments", metric.Counter, func(s *tcpStats) uint32 { return s.outSegs }),
+	tcpFigure("retrans_segs", "dwRetransSegs", "segments", metric.Counter, func(s *tcpStats) uint32 { return s.retransSegs }),
+	tcpFigure("in_errs", "dwInErrs", "segments", metric.Counter, func(s *tcpStats) uint32 { return s.inErrs }),
+	tcpFigure("out_rsts", "dwOutRsts", "segments", metric.Counter, func(s *tcpStats) uint32 { return s.outRsts }),
 }
 
 // tcpFigure makes a figure of a member of MIB_TCPSTATS: its sum over the IP
 // versions.
-func tcpFigure(key, member, unit string, counter bool, get func(*tcpStats) uint32) figure[tcpVersions] {
-	return alwaysFigure(Field{key, "GetTcpStatisticsEx " + member, unit, counter}, func(all *tcpVersions) (sum uint64) {
+func tcpFigure(key, member, unit string, kind metric.Kind, get func(*tcpStats) uint32) figure[tcpVersions] {
+	return alwaysFigure(metric.Desc{Key: key, Source: "GetTcpStatisticsEx " + member, Unit: unit, Kind: kind}, func(all *tcpVersions) (sum uint64) {
 		for i := range *all {
 			sum += uint64(get(&(*all)[i]))
 		}
@@ -58,5 +60,5 @@ func readTCP(context.Context, string) ([]Row, error) {
 	if err := errors.Join(err4, err6); err != nil {
 		return nil, fmt.Errorf("read the statistics of TCP: %w", err)
 	}
-	return []Row{{Values: valuesOf(tcpFigures, &tcpVersions{v4, v6})}}, nil
+	return []Row{{Fields: fieldsOf(tcpFigures, &tcpVersions{v4, v6})}}, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // udp is what UDP did, a row for each IP version. A kernel without IPv6 has no
 // row for it.
-var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: fieldsOf(udpFigures), read: readUDP}
+var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: descsOf(udpFigures), read: readUDP}
 
 // The figures of IPv6 are those of IPv4 by the same names, so that one table does
 // for both.
@@ -26,7 +26,7 @@ var udpFigures = []figure[procfs.Udp]{
 // udpFigure makes a figure that the line Udp of the one file has, and the line
 // Udp6X of the other.
 func udpFigure(key, name string, get func(*procfs.Udp) *float64) figure[procfs.Udp] {
-	return snmpFigure(Field{key, "/proc/net/snmp Udp: " + name + ", /proc/net/snmp6 Udp6" + name, "datagrams", true}, get)
+	return snmpFigure(counter(key, "/proc/net/snmp Udp: "+name+", /proc/net/snmp6 Udp6"+name, "datagrams"), get)
 }
 
 func readUDP(_ context.Context, root string) ([]Row, error) {
@@ -41,8 +41,8 @@ func readUDP(_ context.Context, root string) ([]Row, error) {
 		tag string
 		udp procfs.Udp
 	}{{"4", snmp.Udp}, {"6", procfs.Udp(snmp6.Udp6)}} {
-		if values := valuesOf(udpFigures, &v.udp); len(values) > 0 {
-			rows = append(rows, Row{Tags: []string{v.tag}, Values: values})
+		if values := fieldsOf(udpFigures, &v.udp); len(values) > 0 {
+			rows = append(rows, Row{Tags: []string{v.tag}, Fields: values})
 		}
 	}
 	return rows, errors.Join(err, err6)

@@ -9,7 +9,7 @@ import (
 )
 
 // udp is what UDP did, a row for each IP version.
-var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: fieldsOf(udpFigures), read: readUDP}
+var udp = &Set{Name: "udp", Tags: []string{"ip_version"}, Fields: descsOf(udpFigures), read: readUDP}
 
 var getUDPStatistics = iphlpapi.NewProc("GetUdpStatisticsEx")
 
@@ -27,7 +27,7 @@ var udpFigures = []figure[udpStats]{
 }
 
 func udpFigure(key, member string, get func(*udpStats) uint32) figure[udpStats] {
-	f := Field{key, "GetUdpStatisticsEx " + member, "datagrams", true}
+	f := counter(key, "GetUdpStatisticsEx "+member, "datagrams")
 	return alwaysFigure(f, func(s *udpStats) uint64 { return uint64(get(s)) })
 }
 
@@ -43,7 +43,7 @@ func readUDP(context.Context, string) ([]Row, error) {
 			errs = append(errs, fmt.Errorf("read the statistics of UDP over IPv%s: %w", v.tag, err))
 			continue
 		}
-		rows = append(rows, Row{Tags: []string{v.tag}, Values: valuesOf(udpFigures, &s)})
+		rows = append(rows, Row{Tags: []string{v.tag}, Fields: fieldsOf(udpFigures, &s)})
 	}
 	return rows, errors.Join(errs...)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/l4stat/l4stat/internal/privilege/atstart"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // The exit codes.
@@ -137,7 +138,7 @@ func (s *shim) open(configs []netstat.Config, stdout io.Writer, stop func()) err
 	return err
 }
 
-func (s *shim) write(ctx context.Context, metrics []netstat.Metric) error {
+func (s *shim) write(ctx context.Context, metrics []metric.Metric) error {
 	if err := s.out.Write(ctx, metrics); err != nil && !errors.Is(err, emit.ErrReaderGone) {
 		return err
 	}

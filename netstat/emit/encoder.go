@@ -10,7 +10,7 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
-	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Precision is the unit of time stamps: "ns", "us", "ms" or "s".
@@ -39,8 +39,8 @@ func (p Precision) Duration() time.Duration { return precisions[p].Duration() }
 type Encoder struct {
 	enc       lineprotocol.Encoder
 	precision Precision
-	tags      []netstat.Tag // ascending
-	all       []netstat.Tag // reused: a metric's tags and the Encoder's
+	tags      []metric.Tag // ascending
+	all       []metric.Tag // reused: a metric's tags and the Encoder's
 }
 
 // NewEncoder makes an Encoder that writes time stamps in the precision and adds
@@ -54,9 +54,9 @@ func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
 	e := &Encoder{precision: p}
 	e.enc.SetPrecision(precision)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		e.tags = append(e.tags, netstat.Tag{Key: key, Value: tags[key]})
+		e.tags = append(e.tags, metric.Tag{Key: key, Value: tags[key]})
 	}
-	trial := netstat.Metric{Name: "trial", Fields: []netstat.Field{{Key: "n"}}}
+	trial := metric.Metric{Name: "trial", Fields: []metric.Field{{Desc: &metric.Desc{Key: "n"}}}}
 	if _, err := e.appendOne(nil, &trial); err != nil {
 		return nil, fmt.Errorf("%w; leave out control characters, invalid UTF-8 and a backslash at the end", err)
 	}
@@ -65,7 +65,7 @@ func NewEncoder(p Precision, tags map[string]string) (*Encoder, error) {
 
 // Append appends the metrics to b, a line each. Those that line protocol cannot
 // express are left out, and the error names them.
-func (e *Encoder) Append(b []byte, metrics []netstat.Metric) ([]byte, error) {
+func (e *Encoder) Append(b []byte, metrics []metric.Metric) ([]byte, error) {
 	var errs []error
 	for i := range metrics {
 		line, err := e.appendOne(b, &metrics[i])
@@ -78,7 +78,7 @@ func (e *Encoder) Append(b []byte, metrics []netstat.Metric) ([]byte, error) {
 	return b, errors.Join(errs...)
 }
 
-func (e *Encoder) appendOne(b []byte, m *netstat.Metric) ([]byte, error) {
+func (e *Encoder) appendOne(b []byte, m *metric.Metric) ([]byte, error) {
 	e.enc.SetBuffer(b) // and forget what went wrong before
 	e.enc.StartLine(m.Name)
 	for _, t := range e.merged(m.Tags) {
@@ -86,11 +86,7 @@ func (e *Encoder) appendOne(b []byte, m *netstat.Metric) ([]byte, error) {
 	}
 	fields := 0
 	for _, f := range m.Fields {
-		value := f.Value.Any()
-		if text, ok := value.(string); ok {
-			value = strings.ToValidUTF8(text, "\uFFFD") // a process may call itself anything
-		}
-		v, ok := lineprotocol.NewValue(value)
+		v, ok := valueOf(f.Value)
 		if !ok {
 			continue // NaN and infinities: there is nothing to tell
 		}
@@ -105,7 +101,7 @@ func (e *Encoder) appendOne(b []byte, m *netstat.Metric) ([]byte, error) {
 }
 
 // merged gives the tags of a metric and the Encoder's own, in order.
-func (e *Encoder) merged(tags []netstat.Tag) []netstat.Tag {
+func (e *Encoder) merged(tags []metric.Tag) []metric.Tag {
 	all, own := e.all[:0], e.tags
 	for _, t := range tags {
 		for len(own) > 0 && own[0].Key < t.Key {
@@ -118,4 +114,16 @@ func (e *Encoder) merged(tags []netstat.Tag) []netstat.Tag {
 	}
 	e.all = append(all, own...)
 	return e.all
+}
+
+// valueOf returns a value as line protocol has it; ok is false for what it has
+// not.
+func valueOf(v metric.Value) (lp lineprotocol.Value, ok bool) {
+	if n, isInt := v.Int(); isInt {
+		return lineprotocol.IntValue(n), true
+	}
+	if x, isFloat := v.Float(); isFloat {
+		return lineprotocol.FloatValue(x)
+	}
+	return lineprotocol.StringValue(strings.ToValidUTF8(v.String(), "\uFFFD")) // a process may call itself anything
 }

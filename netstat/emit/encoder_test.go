@@ -17,8 +17,8 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
-	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -36,73 +36,75 @@ func newEncoder(tb testing.TB, p emit.Precision, tags map[string]string) *emit.E
 var at = time.Unix(1767323045, 123456789)
 
 // tags makes tags of keys and values in turn.
-func tags(keysAndValues ...string) []netstat.Tag {
-	var tags []netstat.Tag
+func tags(keysAndValues ...string) []metric.Tag {
+	var tags []metric.Tag
 	for pair := range slices.Chunk(keysAndValues, 2) {
-		tags = append(tags, netstat.Tag{Key: pair[0], Value: pair[1]})
+		tags = append(tags, metric.Tag{Key: pair[0], Value: pair[1]})
 	}
 	return tags
 }
 
-func field(key string, v netstat.Value) netstat.Field { return netstat.Field{Key: key, Value: v} }
+func field(key string, v metric.Value) metric.Field {
+	return metric.Field{Desc: &metric.Desc{Key: key}, Value: v}
+}
 
-// metric makes a metric with the field n, and tags of keys and values in turn.
-func metric(name string, n int64, keysAndValues ...string) netstat.Metric {
-	return netstat.Metric{Name: name, Tags: tags(keysAndValues...), Fields: []netstat.Field{field("n", netstat.Int(n))}, Time: at}
+// one makes a metric with the field n, and tags of keys and values in turn.
+func one(name string, n int64, keysAndValues ...string) metric.Metric {
+	return metric.Metric{Name: name, Tags: tags(keysAndValues...), Fields: []metric.Field{field("n", metric.Int(n))}, Time: at}
 }
 
 // samples has all kinds of values, and what must be escaped in all places.
-var samples = []netstat.Metric{
+var samples = []metric.Metric{
 	{
 		Name: "netstat",
 		Tags: tags("ip_version", "4"),
-		Fields: []netstat.Field{
-			field("tcp_established", netstat.Int(12)), field("tcp_none", netstat.Value{}), field("negative", netstat.Int(-1)),
-			field("largest", netstat.Int(math.MaxInt64)), field("smallest", netstat.Int(math.MinInt64)),
+		Fields: []metric.Field{
+			field("tcp_established", metric.Int(12)), field("tcp_none", metric.Value{}), field("negative", metric.Int(-1)),
+			field("largest", metric.Int(math.MaxInt64)), field("smallest", metric.Int(math.MinInt64)),
 		},
 		Time: at,
 	},
 	{
 		Name: "netstat_port",
 		Tags: tags("addr_port", "[2001:db8::1]:80", "ip_version", "6", "service", "http"),
-		Fields: []netstat.Field{
-			field("float", netstat.Float(1.5)), field("whole", netstat.Float(2)), field("zero", netstat.Float(0)),
-			field("large", netstat.Float(1e300)), field("small", netstat.Float(-1e-300)),
+		Fields: []metric.Field{
+			field("float", metric.Float(1.5)), field("whole", metric.Float(2)), field("zero", metric.Float(0)),
+			field("large", metric.Float(1e300)), field("small", metric.Float(-1e-300)),
 		},
 		Time: at,
 	},
 	{
 		Name: "strings",
-		Fields: []netstat.Field{
-			field("plain", netstat.String("nginx")), field("empty", netstat.String("")), field("quotes", netstat.String(`say "hi"`)),
-			field("backslash", netstat.String(`C:\temp\`)), field("separators", netstat.String("a, b = c")),
-			field("lines", netstat.String("one\ntwo")), field("unicode", netstat.String("東京")), field("digits", netstat.String("42i")),
+		Fields: []metric.Field{
+			field("plain", metric.String("nginx")), field("empty", metric.String("")), field("quotes", metric.String(`say "hi"`)),
+			field("backslash", metric.String(`C:\temp\`)), field("separators", metric.String("a, b = c")),
+			field("lines", metric.String("one\ntwo")), field("unicode", metric.String("東京")), field("digits", metric.String("42i")),
 		},
 		Time: at,
 	},
 	{
 		Name:   "name with, separators = here",
 		Tags:   tags("a key", "a value", "b,key", "b,value", "c=key", "c=value", `d"key`, `d "value"`, `e\key`, `C:\temp`, "stadt", "Köln 東京"),
-		Fields: []netstat.Field{field("a field", netstat.Int(1)), field("b,field", netstat.Int(2)), field("c=field", netstat.Int(3)), field(`d"field`, netstat.Int(4))},
+		Fields: []metric.Field{field("a field", metric.Int(1)), field("b,field", metric.Int(2)), field("c=field", metric.Int(3)), field(`d"field`, metric.Int(4))},
 		Time:   at,
 	},
 	{
 		// The metric's own tags count, not the program's.
 		Name:   "own_host",
 		Tags:   tags("aaa", "first", "host", "other", "zzz", "last"),
-		Fields: []netstat.Field{field("n", netstat.Int(1))},
+		Fields: []metric.Field{field("n", metric.Int(1))},
 		Time:   at,
 	},
 	{
 		Name:   "before_1970",
-		Fields: []netstat.Field{field("n", netstat.Int(1))},
+		Fields: []metric.Field{field("n", metric.Int(1))},
 		Time:   time.Unix(-3, 0),
 	},
 	{
 		// Neither is a number that line protocol has; the others are told.
 		Name: "not_numbers",
-		Fields: []netstat.Field{
-			field("nan", netstat.Float(math.NaN())), field("n", netstat.Int(1)), field("infinity", netstat.Float(math.Inf(1))), field("minus_infinity", netstat.Float(math.Inf(-1))),
+		Fields: []metric.Field{
+			field("nan", metric.Float(math.NaN())), field("n", metric.Int(1)), field("infinity", metric.Float(math.Inf(1))), field("minus_infinity", metric.Float(math.Inf(-1))),
 		},
 		Time: at,
 	},
@@ -131,7 +133,7 @@ func TestEncoderAppend(t *testing.T) {
 			checkGolden(t, "encoder_"+string(tt.precision)+".lp", text)
 
 			got := decode(t, text, tt.decoder)
-			want := make([]netstat.Metric, len(samples))
+			want := make([]metric.Metric, len(samples))
 			for i, m := range samples {
 				want[i] = expected(m, tt.decoder.Duration())
 			}
@@ -149,16 +151,16 @@ func TestEncoderAppend(t *testing.T) {
 
 // expected gives the metric as a database is to see it: with the program's
 // tags, without what is no number, in the precision of its time stamps.
-func expected(m netstat.Metric, precision time.Duration) netstat.Metric {
+func expected(m metric.Metric, precision time.Duration) metric.Metric {
 	tags := map[string]string{"host": "web 1", "region": "eu"}
 	for _, t := range m.Tags {
 		tags[t.Key] = t.Value
 	}
-	e := netstat.Metric{Name: m.Name, Time: m.Time.Truncate(precision)}
+	e := metric.Metric{Name: m.Name, Time: m.Time.Truncate(precision)}
 	for key, value := range tags {
-		e.Tags = append(e.Tags, netstat.Tag{Key: key, Value: value})
+		e.Tags = append(e.Tags, metric.Tag{Key: key, Value: value})
 	}
-	slices.SortFunc(e.Tags, func(a, b netstat.Tag) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(e.Tags, func(a, b metric.Tag) int { return strings.Compare(a.Key, b.Key) })
 	for _, f := range m.Fields {
 		if x, ok := f.Value.Float(); !ok || !math.IsNaN(x) && !math.IsInf(x, 0) {
 			e.Fields = append(e.Fields, f)
@@ -168,9 +170,9 @@ func expected(m netstat.Metric, precision time.Duration) netstat.Metric {
 }
 
 // decode reads line protocol with its own library.
-func decode(t *testing.T, text []byte, p lineprotocol.Precision) []netstat.Metric {
+func decode(t *testing.T, text []byte, p lineprotocol.Precision) []metric.Metric {
 	t.Helper()
-	var metrics []netstat.Metric
+	var metrics []metric.Metric
 	dec := lineprotocol.NewDecoderWithBytes(text)
 	for dec.Next() {
 		m, err := decodeLine(dec, p)
@@ -182,7 +184,7 @@ func decode(t *testing.T, text []byte, p lineprotocol.Precision) []netstat.Metri
 	return metrics
 }
 
-func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m netstat.Metric, err error) {
+func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m metric.Metric, err error) {
 	name, err := dec.Measurement()
 	if err != nil {
 		return m, err
@@ -196,7 +198,7 @@ func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m netstat.
 		if key == nil {
 			break
 		}
-		m.Tags = append(m.Tags, netstat.Tag{Key: string(key), Value: string(value)})
+		m.Tags = append(m.Tags, metric.Tag{Key: string(key), Value: string(value)})
 	}
 	for {
 		key, value, err := dec.NextField()
@@ -206,14 +208,14 @@ func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m netstat.
 		if key == nil {
 			break
 		}
-		f := netstat.Field{Key: string(key)}
+		f := metric.Field{Desc: &metric.Desc{Key: string(key)}}
 		switch v := value.Interface().(type) {
 		case int64:
-			f.Value = netstat.Int(v)
+			f.Value = metric.Int(v)
 		case float64:
-			f.Value = netstat.Float(v)
+			f.Value = metric.Float(v)
 		case string:
-			f.Value = netstat.String(v)
+			f.Value = metric.String(v)
 		default:
 			return m, fmt.Errorf("field %s is %T", key, v)
 		}
@@ -259,7 +261,7 @@ func TestEncoderTags(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			text, err := newEncoder(t, emit.Second, tt.program).Append(nil, []netstat.Metric{metric("m", 1, tt.metric...)})
+			text, err := newEncoder(t, emit.Second, tt.program).Append(nil, []metric.Metric{one("m", 1, tt.metric...)})
 			if string(text) != tt.want || err != nil {
 				t.Errorf("Append gave %q and the error %v, want %q", text, err, tt.want)
 			}
@@ -270,9 +272,9 @@ func TestEncoderTags(t *testing.T) {
 // A metric without a time is stamped by whoever receives it.
 func TestEncoderNoTime(t *testing.T) {
 	t.Parallel()
-	m := metric("m", 1)
+	m := one("m", 1)
 	m.Time = time.Time{}
-	text, err := newEncoder(t, emit.Nanosecond, nil).Append(nil, []netstat.Metric{m})
+	text, err := newEncoder(t, emit.Nanosecond, nil).Append(nil, []metric.Metric{m})
 	if want := "m n=1i\n"; string(text) != want || err != nil {
 		t.Errorf("Append gave %q and the error %v, want %q", text, err, want)
 	}
@@ -282,7 +284,7 @@ func TestEncoderNoTime(t *testing.T) {
 func TestEncoderAppends(t *testing.T) {
 	t.Parallel()
 	enc := newEncoder(t, emit.Second, map[string]string{"host": "web1"})
-	metrics := []netstat.Metric{metric("m", 1, "a", "1")}
+	metrics := []metric.Metric{one("m", 1, "a", "1")}
 	text := []byte("before\n")
 	for range 2 {
 		var err error
@@ -293,7 +295,7 @@ func TestEncoderAppends(t *testing.T) {
 	if want := "before\n" + strings.Repeat("m,a=1,host=web1 n=1i 1767323045\n", 2); string(text) != want {
 		t.Errorf("got\n%swant\n%s", text, want)
 	}
-	if want := metric("m", 1, "a", "1"); !reflect.DeepEqual(metrics[0], want) {
+	if want := one("m", 1, "a", "1"); !reflect.DeepEqual(metrics[0], want) {
 		t.Errorf("the metric became %v", metrics[0])
 	}
 	if text, err := enc.Append(nil, nil); len(text) != 0 || err != nil {
@@ -307,33 +309,33 @@ func TestEncoderLeavesOut(t *testing.T) {
 	t.Parallel()
 	// The database's own limits are not ours: these are what the protocol has
 	// no way to write.
-	change := func(f func(*netstat.Metric)) netstat.Metric {
-		m := metric("bad", 1)
+	change := func(f func(*metric.Metric)) metric.Metric {
+		m := one("bad", 1)
 		f(&m)
 		return m
 	}
-	only := func(key string, v netstat.Value) func(*netstat.Metric) {
-		return func(m *netstat.Metric) { m.Fields = []netstat.Field{field(key, v)} }
+	only := func(key string, v metric.Value) func(*metric.Metric) {
+		return func(m *metric.Metric) { m.Fields = []metric.Field{field(key, v)} }
 	}
-	bad := map[string]netstat.Metric{
-		"tag without value":          metric("bad", 1, "a", ""),
-		"tag without key":            metric("bad", 1, "", "a"),
-		"tag with a line feed":       metric("bad", 1, "a", "1\nbad2 n=1i"),
-		"tag with invalid UTF-8":     metric("bad", 1, "a", "\xff"),
-		"tag with a backslash":       metric("bad", 1, "a", `C:\`),
-		"tag twice":                  metric("bad", 1, "a", "1", "a", "2"),
-		"second tag wrong":           metric("bad", 1, "a", "1", "b", ""),
-		"name with a line feed":      metric("bad\n", 1),
-		"no fields":                  change(func(m *netstat.Metric) { m.Fields = nil }),
-		"no numbers":                 change(only("n", netstat.Float(math.NaN()))),
-		"field without key":          change(only("", netstat.Int(1))),
-		"field with a line feed":     change(only("n\n", netstat.Int(1))),
-		"time after the last":        change(func(m *netstat.Metric) { m.Time = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC) }),
-		"time before the first":      change(func(m *netstat.Metric) { m.Time = time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC) }),
-		"second field without key":   change(func(m *netstat.Metric) { m.Fields = append(m.Fields, netstat.Field{}) }),
-		"no fields, tag wrong":       change(func(m *netstat.Metric) { m.Fields, m.Tags = nil, tags("a", "") }),
-		"no fields, name wrong":      change(func(m *netstat.Metric) { m.Fields, m.Name = nil, "bad\n" }),
-		"no time, field without key": change(func(m *netstat.Metric) { m.Fields, m.Time = []netstat.Field{{}}, time.Time{} }),
+	bad := map[string]metric.Metric{
+		"tag without value":          one("bad", 1, "a", ""),
+		"tag without key":            one("bad", 1, "", "a"),
+		"tag with a line feed":       one("bad", 1, "a", "1\nbad2 n=1i"),
+		"tag with invalid UTF-8":     one("bad", 1, "a", "\xff"),
+		"tag with a backslash":       one("bad", 1, "a", `C:\`),
+		"tag twice":                  one("bad", 1, "a", "1", "a", "2"),
+		"second tag wrong":           one("bad", 1, "a", "1", "b", ""),
+		"name with a line feed":      one("bad\n", 1),
+		"no fields":                  change(func(m *metric.Metric) { m.Fields = nil }),
+		"no numbers":                 change(only("n", metric.Float(math.NaN()))),
+		"field without key":          change(only("", metric.Int(1))),
+		"field with a line feed":     change(only("n\n", metric.Int(1))),
+		"time after the last":        change(func(m *metric.Metric) { m.Time = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC) }),
+		"time before the first":      change(func(m *metric.Metric) { m.Time = time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC) }),
+		"second field without key":   change(func(m *metric.Metric) { m.Fields = append(m.Fields, metric.Field{Desc: &metric.Desc{}}) }),
+		"no fields, tag wrong":       change(func(m *metric.Metric) { m.Fields, m.Tags = nil, tags("a", "") }),
+		"no fields, name wrong":      change(func(m *metric.Metric) { m.Fields, m.Name = nil, "bad\n" }),
+		"no time, field without key": change(func(m *metric.Metric) { m.Fields, m.Time = []metric.Field{{Desc: &metric.Desc{}}}, time.Time{} }),
 	}
 	const (
 		g = true
@@ -345,12 +347,12 @@ func TestEncoderLeavesOut(t *testing.T) {
 			t.Parallel()
 			for _, order := range orders {
 				for _, before := range []string{"", "before\n"} {
-					var metrics []netstat.Metric
+					var metrics []metric.Metric
 					want, wantErrs := before, 0
 					for i, good := range order {
 						m := bad
 						if good {
-							m = metric("good", int64(i))
+							m = one("good", int64(i))
 							want += fmt.Sprintf("good,host=web1 n=%di 1767323045\n", i)
 						} else {
 							wantErrs++
@@ -366,7 +368,7 @@ func TestEncoderLeavesOut(t *testing.T) {
 						t.Errorf("good is %v, after %q: got %d errors, want %d, about the bad ones:\n%v", order, before, len(errs), wantErrs, err)
 					}
 					// What went wrong must not reach the next call.
-					text, err = enc.Append(nil, []netstat.Metric{metric("good", 1)})
+					text, err = enc.Append(nil, []metric.Metric{one("good", 1)})
 					if string(text) != "good,host=web1 n=1i 1767323045\n" || err != nil {
 						t.Errorf("good is %v, after %q: the next call gave %q and the error %v", order, before, text, err)
 					}

@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Two that write to one file, one of which was killed in the middle of a line now
@@ -59,7 +59,7 @@ func TestFileTwoHolders(t *testing.T) {
 	}
 }
 
-func writeMany(t *testing.T, out emit.Output, metrics []netstat.Metric) {
+func writeMany(t *testing.T, out emit.Output, metrics []metric.Metric) {
 	t.Helper()
 	if err := out.Write(context.Background(), metrics); err != nil {
 		t.Error(err)

@@ -1176,8 +1176,8 @@ func TestHTTPWriteErrors(t *testing.T) {
 	t.Parallel()
 	var s server
 	out := newHTTP(t, writeURL, emit.HTTPOptions{Transport: &s})
-	bad := metric("bad", 2, "a", "")
-	if err := out.Write(context.Background(), append(metrics(1), bad, metric("m", 3))); err == nil || !strings.Contains(err.Error(), "bad") {
+	bad := one("bad", 2, "a", "")
+	if err := out.Write(context.Background(), append(metrics(1), bad, one("m", 3))); err == nil || !strings.Contains(err.Error(), "bad") {
 		t.Errorf("the error %v does not name the metric that was left out", err)
 	}
 	if err := out.Write(context.Background(), append(metrics(), bad)); err == nil {

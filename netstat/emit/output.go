@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Output is where metrics go. Its methods must not be called by two goroutines
@@ -29,7 +29,7 @@ import (
 type Output interface {
 	// Write hands over the metrics of one Gather. The error is about those that
 	// cannot be encoded; it is os.ErrClosed after Close.
-	Write(ctx context.Context, metrics []netstat.Metric) error
+	Write(ctx context.Context, metrics []metric.Metric) error
 	// Close delivers what is still to be delivered and frees what is held.
 	Close(ctx context.Context) error
 }

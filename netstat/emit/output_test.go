@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // recorder keeps what each Write is given.
@@ -29,7 +29,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return len(p), r.err
 }
 
-// line is what metric("m", n) is written as.
+// line is what one("m", n) is written as.
 func line(n string) string { return "m n=" + n + "i 1767323045\n" }
 
 func write(t *testing.T, out emit.Output, numbers ...int64) {
@@ -39,10 +39,10 @@ func write(t *testing.T, out emit.Output, numbers ...int64) {
 	}
 }
 
-func metrics(numbers ...int64) []netstat.Metric {
-	var metrics []netstat.Metric
+func metrics(numbers ...int64) []metric.Metric {
+	var metrics []metric.Metric
 	for _, n := range numbers {
-		metrics = append(metrics, metric("m", n))
+		metrics = append(metrics, one("m", n))
 	}
 	return metrics
 }
@@ -68,7 +68,7 @@ func TestStreamErrors(t *testing.T) {
 	var r recorder
 	ended := make(chan bool, 2)
 	out := newStream(t, &r, emit.Options{Ended: func() { ended <- true }})
-	batch := append(metrics(1), metric("bad", 2, "a", ""), metric("m", 3))
+	batch := append(metrics(1), one("bad", 2, "a", ""), one("m", 3))
 	err := out.Write(context.Background(), batch)
 	if err == nil || !strings.Contains(err.Error(), "bad") {
 		t.Errorf("the error %v does not name the metric that was left out", err)

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 const (
@@ -117,7 +117,7 @@ func (q *queue) start(s sink) *queue {
 	return q
 }
 
-func (q *queue) Write(_ context.Context, metrics []netstat.Metric) error {
+func (q *queue) Write(_ context.Context, metrics []metric.Metric) error {
 	if q.closed {
 		return os.ErrClosed
 	}
@@ -140,7 +140,7 @@ func (q *queue) Write(_ context.Context, metrics []netstat.Metric) error {
 
 // encode returns a batch of those metrics that can be encoded; the error names
 // the others.
-func (q *queue) encode(metrics []netstat.Metric) (batch, error) {
+func (q *queue) encode(metrics []metric.Metric) (batch, error) {
 	var b batch
 	var errs []error
 	text := q.text[:0]

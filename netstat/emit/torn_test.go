@@ -11,12 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/emit"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
-func tornMetric(n int64) []netstat.Metric {
-	return []netstat.Metric{{Name: "m", Fields: []netstat.Field{{Key: "n", Value: netstat.Int(n)}}, Time: time.Unix(1767323045, 0)}}
+func tornMetric(n int64) []metric.Metric {
+	return []metric.Metric{{Name: "m", Fields: []metric.Field{field("n", metric.Int(n))}, Time: time.Unix(1767323045, 0)}}
 }
 
 func newTornEncoder(t *testing.T) *emit.Encoder {

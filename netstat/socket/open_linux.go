@@ -8,5 +8,6 @@ var openers = map[string]opener{
 }
 
 func openProcfs(o Options) *procfs {
-	return &procfs{root: o.procRoot(), incomplete: incomplete{warn: o.Warn}}
+	root := o.procRoot()
+	return &procfs{root: root, incomplete: incomplete{warn: o.Warn, dir: netDir(root)}}
 }

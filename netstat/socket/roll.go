@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -341,6 +342,7 @@ func (l *listings) join(next int, fn func(*Socket) error) error {
 // incomplete says that listings may lack sockets, not more than once an hour.
 type incomplete struct {
 	warn  func(string) // may be nil
+	dir   string       // where the tables are files; "" where they are not
 	said  time.Time
 	count int // listings
 }
@@ -351,6 +353,10 @@ func (i *incomplete) say(t Table, listed int) {
 		return
 	}
 	i.said = time.Now()
-	i.warn(fmt.Sprintf("a few sockets of table %s may be missing beside the %d that were counted: "+
-		"others come and go in the same hash chain of the kernel faster than it can be listed", t, listed))
+	name := "table " + t.String()
+	if i.dir != "" {
+		name = filepath.Join(i.dir, t.String())
+	}
+	i.warn(fmt.Sprintf("a few sockets of %s may be missing beside the %d that were counted: "+
+		"others come and go in the same hash chain of the kernel faster than it can be listed", name, listed))
 }

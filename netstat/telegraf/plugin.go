@@ -15,6 +15,7 @@ import (
 	"github.com/influxdata/telegraf/plugins/inputs"
 
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 // Netstat is the input. Its fields are the keys of netstat.Config but for
@@ -94,7 +95,7 @@ func (n *Netstat) Stop() {
 
 // Add passes metrics to an accumulator: fields that count up as a counter, the
 // others as a gauge, which makes two metrics of one that has both.
-func Add(acc telegraf.Accumulator, metrics []netstat.Metric) {
+func Add(acc telegraf.Accumulator, metrics []metric.Metric) {
 	for _, m := range metrics {
 		tags := make(map[string]string, len(m.Tags))
 		for _, t := range m.Tags {
@@ -102,7 +103,7 @@ func Add(acc telegraf.Accumulator, metrics []netstat.Metric) {
 		}
 		gauges, counters := make(map[string]any, len(m.Fields)), map[string]any{}
 		for _, f := range m.Fields {
-			if f.Counter {
+			if f.Kind == metric.Counter {
 				counters[f.Key] = f.Value.Any()
 			} else {
 				gauges[f.Key] = f.Value.Any()

@@ -15,6 +15,7 @@ import (
 	"github.com/influxdata/telegraf/plugins/inputs"
 
 	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -96,14 +97,14 @@ func TestGather(t *testing.T) {
 // and the time of one metric.
 func TestAdd(t *testing.T) {
 	at := time.Unix(1795323131, 5)
-	tags := []netstat.Tag{{Key: "host", Value: "h"}, {Key: "ip_version", Value: "4"}}
-	in := []netstat.Metric{
-		{Name: "netstat", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "tcp_listen", Value: netstat.Int(3)}}},
-		{Name: "netstat_udp", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "no_ports", Value: netstat.Int(1 << 60), Counter: true}}},
-		{Name: "netstat_conntrack", Time: at, Fields: []netstat.Field{
-			{Key: "entries", Value: netstat.Int(42)}, {Key: "drop", Value: netstat.Int(7), Counter: true}, {Key: "used_percent", Value: netstat.Float(26.25)},
+	tags := []metric.Tag{{Key: "host", Value: "h"}, {Key: "ip_version", Value: "4"}}
+	in := []metric.Metric{
+		{Name: "netstat", Time: at, Tags: tags, Fields: []metric.Field{{Desc: &metric.Desc{Key: "tcp_listen"}, Value: metric.Int(3)}}},
+		{Name: "netstat_udp", Time: at, Tags: tags, Fields: []metric.Field{{Desc: &metric.Desc{Key: "no_ports", Kind: metric.Counter}, Value: metric.Int(1 << 60)}}},
+		{Name: "netstat_conntrack", Time: at, Fields: []metric.Field{
+			{Desc: &metric.Desc{Key: "entries"}, Value: metric.Int(42)}, {Desc: &metric.Desc{Key: "drop", Kind: metric.Counter}, Value: metric.Int(7)}, {Desc: &metric.Desc{Key: "used_percent"}, Value: metric.Float(26.25)},
 		}},
-		{Name: "netstat_route", Time: at, Tags: tags, Fields: []netstat.Field{{Key: "default_gateway", Value: netstat.String("none")}}},
+		{Name: "netstat_route", Time: at, Tags: tags, Fields: []metric.Field{{Desc: &metric.Desc{Key: "default_gateway"}, Value: metric.String("none")}}},
 	}
 	want := []string{
 		"netstat map[host:h ip_version:4] map[tcp_listen:3] gauge",

@@ -1,33 +1,33 @@
-package netstat_test
+package metric_test
 
 import (
 	"math"
 	"testing"
 
-	"github.com/l4stat/l4stat/netstat"
+	"github.com/l4stat/l4stat/netstat/metric"
 )
 
 func TestValue(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
-		v    netstat.Value
+		v    metric.Value
 		any  any // of the type that tells the kind
 		text string
 	}{
-		{"zero", netstat.Value{}, int64(0), "0"},
-		{"integer", netstat.Int(42), int64(42), "42"},
-		{"negative integer", netstat.Int(-42), int64(-42), "-42"},
-		{"largest integer", netstat.Int(math.MaxInt64), int64(math.MaxInt64), "9223372036854775807"},
-		{"smallest integer", netstat.Int(math.MinInt64), int64(math.MinInt64), "-9223372036854775808"},
-		{"float", netstat.Float(1.5), 1.5, "1.5"},
-		{"float zero", netstat.Float(0), 0.0, "0"},
-		{"negative float", netstat.Float(-0.1), -0.1, "-0.1"},
-		{"large float", netstat.Float(1e21), 1e21, "1e+21"},
-		{"infinity", netstat.Float(math.Inf(1)), math.Inf(1), "+Inf"},
-		{"string", netstat.String("10.0.0.1:80"), "10.0.0.1:80", "10.0.0.1:80"},
-		{"empty string", netstat.String(""), "", ""},
-		{"string of digits", netstat.String("42"), "42", "42"},
+		{"zero", metric.Value{}, int64(0), "0"},
+		{"integer", metric.Int(42), int64(42), "42"},
+		{"negative integer", metric.Int(-42), int64(-42), "-42"},
+		{"largest integer", metric.Int(math.MaxInt64), int64(math.MaxInt64), "9223372036854775807"},
+		{"smallest integer", metric.Int(math.MinInt64), int64(math.MinInt64), "-9223372036854775808"},
+		{"float", metric.Float(1.5), 1.5, "1.5"},
+		{"float zero", metric.Float(0), 0.0, "0"},
+		{"negative float", metric.Float(-0.1), -0.1, "-0.1"},
+		{"large float", metric.Float(1e21), 1e21, "1e+21"},
+		{"infinity", metric.Float(math.Inf(1)), math.Inf(1), "+Inf"},
+		{"string", metric.String("10.0.0.1:80"), "10.0.0.1:80", "10.0.0.1:80"},
+		{"empty string", metric.String(""), "", ""},
+		{"string of digits", metric.String("42"), "42", "42"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestValue(t *testing.T) {
 // Values of different kinds are different values.
 func TestValueEqual(t *testing.T) {
 	t.Parallel()
-	values := []netstat.Value{netstat.Int(0), netstat.Int(1), netstat.Float(0), netstat.Float(1), netstat.String(""), netstat.String("1")}
+	values := []metric.Value{metric.Int(0), metric.Int(1), metric.Float(0), metric.Float(1), metric.String(""), metric.String("1")}
 	for i, a := range values {
 		for j, b := range values {
 			if (a == b) != (i == j) {
@@ -65,7 +65,7 @@ func TestValueEqual(t *testing.T) {
 
 func TestValueNotANumber(t *testing.T) {
 	t.Parallel()
-	v := netstat.Float(math.NaN())
+	v := metric.Float(math.NaN())
 	if x, ok := v.Float(); !ok || !math.IsNaN(x) {
 		t.Errorf("Float() = %v, %t, want NaN, true", x, ok)
 	}
@@ -76,7 +76,7 @@ func TestValueNotANumber(t *testing.T) {
 
 func TestMetricTag(t *testing.T) {
 	t.Parallel()
-	m := netstat.Metric{Tags: []netstat.Tag{{Key: "addr_port", Value: "80"}, {Key: "ip_version", Value: "4"}}}
+	m := metric.Metric{Tags: []metric.Tag{{Key: "addr_port", Value: "80"}, {Key: "ip_version", Value: "4"}}}
 	for key, want := range map[string]string{"addr_port": "80", "ip_version": "4", "host": "", "": "", "80": ""} {
 		if got := m.Tag(key); got != want {
 			t.Errorf("Tag(%q) = %q, want %q", key, got, want)
@@ -86,18 +86,18 @@ func TestMetricTag(t *testing.T) {
 
 func TestMetricField(t *testing.T) {
 	t.Parallel()
-	m := netstat.Metric{Fields: []netstat.Field{
-		{Key: "tcp_listen", Value: netstat.Int(0)}, {Key: "pid", Value: netstat.Int(42)},
+	m := metric.Metric{Fields: []metric.Field{
+		{Desc: &metric.Desc{Key: "tcp_listen"}, Value: metric.Int(0)}, {Desc: &metric.Desc{Key: "pid"}, Value: metric.Int(42)},
 	}}
 	tests := []struct {
 		key  string
-		want netstat.Value
+		want metric.Value
 		ok   bool
 	}{
-		{"tcp_listen", netstat.Int(0), true},
-		{"pid", netstat.Int(42), true},
-		{"udp_socket", netstat.Value{}, false},
-		{"", netstat.Value{}, false},
+		{"tcp_listen", metric.Int(0), true},
+		{"pid", metric.Int(42), true},
+		{"udp_socket", metric.Value{}, false},
+		{"", metric.Value{}, false},
 	}
 	for _, tt := range tests {
 		if got, ok := m.Field(tt.key); got != tt.want || ok != tt.ok {
