@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -236,27 +235,5 @@ func TestConnectionsBlind(t *testing.T) {
 	}
 	if len(byName(slices.Clone(metrics), "netstat")) != 2 || len(byName(metrics, "netstat_connection_summary")) != 0 {
 		t.Error("want the rows of netstat, and no summary of what is not known")
-	}
-}
-
-// TestReadmeConnection holds that README's table of netstat_connection has the
-// fields that there are.
-func TestReadmeConnection(t *testing.T) {
-	if !slices.Contains(netstat.Included(), "connection") {
-		t.Skip("connections are for Linux")
-	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "### Connections as metrics")
-	section, _, _ = strings.Cut(section, "\n## ")
-	metrics := gather(t, newConnectionCollector(t, fakeConnections(5), 10))
-	for _, name := range []string{"netstat_connection", "netstat_connection_summary"} {
-		for key := range fieldMap(byName(slices.Clone(metrics), name)[0]) {
-			if !strings.Contains(section, "`"+key+"`") {
-				t.Errorf("README does not say what %s of %s is", key, name)
-			}
-		}
 	}
 }

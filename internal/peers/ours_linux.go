@@ -30,7 +30,7 @@ func OursForWindows(t testing.TB, pkg string) string {
 }
 
 // BuildNative builds Telegraf with this module's input compiled in and Telegraf's
-// own netstat left out, as the README tells users to.
+// own netstat left out, as docs/telegraf.md tells users to.
 func BuildNative(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
