@@ -61,8 +61,9 @@ func (c *candidates) offer(s *socket.Socket) {
 	if c.pid == 0 {
 		c.pid = s.PID
 	}
-	if s.Inode == 0 {
-		return
+	const middle = maxCandidates - youngest
+	if s.Inode == 0 || c.n == maxCandidates && c.inodes[middle-1] < s.Inode && s.Inode < c.inodes[middle] {
+		return // of a large row nearly all are neither old nor young
 	}
 	at, _ := slices.BinarySearch(c.list(), s.Inode)
 	if c.n < maxCandidates {
@@ -72,7 +73,6 @@ func (c *candidates) offer(s *socket.Socket) {
 		return
 	}
 	// Of 17 the youngest of the old ones or the oldest of the young ones goes.
-	const middle = maxCandidates - youngest
 	if at < middle {
 		copy(c.inodes[at+1:middle], c.inodes[at:])
 		c.inodes[at] = s.Inode

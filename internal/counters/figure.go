@@ -35,11 +35,7 @@ func fieldsOf[S any](figures []figure[S], from *S) []metric.Field {
 	return fields
 }
 
-// gauge and counter make the description of a figure.
-func gauge(key, source, unit string) metric.Desc {
-	return metric.Desc{Key: key, Source: source, Unit: unit}
-}
-
+// counter describes a counter.
 func counter(key, source, unit string) metric.Desc {
 	return metric.Desc{Key: key, Source: source, Unit: unit, Kind: metric.Counter}
 }

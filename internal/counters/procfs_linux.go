@@ -17,6 +17,11 @@ import (
 	"github.com/l4stat/l4stat/netstat/metric"
 )
 
+// gauge describes a gauge.
+func gauge(key, source, unit string) metric.Desc {
+	return metric.Desc{Key: key, Source: source, Unit: unit}
+}
+
 // snmpFigure makes a figure of one that procfs has as a float64, nil where the
 // kernel does not have it. Beyond 2^53 it is off by a little.
 func snmpFigure[S any](f metric.Desc, get func(*S) *float64) figure[S] {
