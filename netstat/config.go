@@ -17,7 +17,7 @@ import (
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-// SampleConfig gives the documented configuration in TOML, sample.conf.
+// SampleConfig returns the documented configuration in TOML, sample.conf.
 func SampleConfig() string { return l4stat.SampleConfig }
 
 // Config is one [[inputs.netstat]] block; sample.conf documents its keys. The
@@ -36,7 +36,7 @@ type Config struct {
 	// Source is a kind of package socket, "" being socket.Auto.
 	Source string
 	// Include names sets of the kernel's counters, each a measurement of its own:
-	// "tcp" is netstat_tcp, and so on for what Included gives.
+	// "tcp" is netstat_tcp, and so on for the names that Included returns.
 	Include []string
 	// ConnectionLimit bounds the rows of netstat_connection, which "connection" in
 	// Include switches on; 0 is DefaultConnectionLimit.
@@ -50,14 +50,13 @@ type Config struct {
 	// Tags are added to every row that has no tag of that name.
 	Tags map[string]string
 
-	// Sockets, when set, is read instead of what Source names. The Collector
+	// Sockets, if non-nil, is read instead of what Source names. The Collector
 	// closes it.
 	Sockets socket.Source
-	// Warn, when set, is told of what is not an error but not as it should be:
-	// in New what Warnings gives, and during Gather, once, that a costlier
-	// source has to do, once for each entry that it reached RowLimit, and once
-	// which figures of Include procfs does not show. Where nobody is told, the
-	// last is an error of each Gather.
+	// Warn, if non-nil, is called by New with each of Warnings. Gather calls it
+	// once if a slower source has to be used, once for each entry that reaches
+	// RowLimit, and once for figures of Include that procfs does not show; if Warn
+	// is nil, those missing figures are an error of each Gather.
 	Warn func(message string)
 
 	file, table string // where it was read: "netstat.conf", "inputs.netstat."
@@ -83,7 +82,7 @@ type Group struct {
 	Origin string `toml:"-"`
 }
 
-// Entries gives the entries that count: PortsMatch where there are any, which
+// Entries returns the entries that count: PortsMatch where there are any, which
 // replace Ports.
 func (g *Group) Entries() []string {
 	if len(g.PortsMatch) > 0 {
@@ -95,7 +94,7 @@ func (g *Group) Entries() []string {
 // The intervals at which to gather.
 const (
 	DefaultInterval = 10 * time.Second // when the configuration does not say
-	MinInterval     = time.Millisecond // less cannot be meant
+	MinInterval     = time.Millisecond // less is refused
 	MaxInterval     = 365 * 24 * time.Hour
 )
 
@@ -139,7 +138,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports everything in the configuration that cannot be meant, as
+// Validate reports everything in the configuration that is invalid, as
 // [ConfigError] values joined.
 func (c *Config) Validate() error {
 	_, err := c.parse()
@@ -191,7 +190,7 @@ type group struct {
 
 var sides = []string{LocalSide, RemoteSide}
 
-// parse compiles the groups. The error has what cannot be meant in the whole
+// parse compiles the groups. The error has what is invalid in the whole
 // configuration.
 func (c *Config) parse() ([]group, error) {
 	p := problems{file: c.file}

@@ -40,11 +40,10 @@ func LoadWithEnv(path string, lookup func(string) (string, bool)) ([]Config, err
 	return configs, nil
 }
 
-// ApplyEnv overrides the configuration by the environment, which lookup gives,
-// os.LookupEnv as a rule: the interval; the groups, by one of those ports
-// without tags; tags one by one. A variable that is empty counts as not set. A
-// value that cannot be read or meant is an error, all of them [ConfigError]
-// values joined.
+// ApplyEnv applies the ENV_INPUT_NETSTAT_* variables found by lookup (usually
+// os.LookupEnv): they replace the interval and the groups, the latter by one group
+// without tags, and add to or replace tags. An empty variable counts as not set.
+// The error joins all invalid values as [ConfigError] values.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 	p := problems{file: environment}
 	fail := func(name, value, reason string) { p.add(c.problem(name, value, reason)) }
@@ -88,7 +87,7 @@ func parseInterval(text string) (time.Duration, error) {
 	return d, checkInterval(d)
 }
 
-// checkInterval returns an error for an interval that cannot be meant.
+// checkInterval returns an error for an invalid interval.
 func checkInterval(d time.Duration) error {
 	switch {
 	case d < MinInterval:

@@ -31,12 +31,12 @@ func LoadFile(path string) ([]Config, error) {
 	return Load(path, data)
 }
 
-// Load reads a configuration in TOML: one Config for each [[inputs.netstat]]
-// block, with the defaults for what the block leaves out. It is strict: a key
-// that it does not know, a value of another type, or an entry that cannot be
-// meant is an error. The error has every unknown key and wrong type, or if there
-// are none every value that cannot be meant, a line each, as [ConfigError] values joined (text that is not TOML at all gives another one);
-// name, the file's, starts each line.
+// Load reads a configuration in TOML and returns one Config for each
+// [[inputs.netstat]] block, with defaults for the keys that the block leaves out.
+//
+// Load is strict. It returns all unknown keys and wrong types or, if there are
+// none, all invalid values, joined as [ConfigError] values; text that is not TOML
+// is another error. name is the file name used in messages.
 func Load(name string, data []byte) ([]Config, error) {
 	if len(data) > MaxConfigSize {
 		return nil, fmt.Errorf("%s: %w", name, smallfile.TooLong(MaxConfigSize))

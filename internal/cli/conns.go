@@ -55,10 +55,10 @@ func newConns() *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "", "report `FIELD[,FIELD]...`, or all that can be had here with all (default laddr,lport,raddr,rport,state)")
 	flags.BoolVarP(&f.parsable, "parsable", "P", false, "values with commas between them and no headings, for scripts; needs -o with names of fields")
 	flags.BoolVar(&f.json, "json", false, "a JSON object in each line, null where there is no value")
-	flags.StringVar(&f.sort, "sort", "", "in the order of `FIELD`: numbers from the greatest, text from A")
+	flags.StringVar(&f.sort, "sort", "", "sort by `FIELD`: numbers descending, text ascending")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` connections of --sort")
-	flags.StringVarP(&f.interval, "interval", "i", "", "report every so many `SECONDS`")
-	flags.IntVarP(&f.count, "count", "c", 0, "end after `N` reports; needs -i")
+	flags.StringVarP(&f.interval, "interval", "i", "", "report again every `SECONDS` seconds")
+	flags.IntVarP(&f.count, "count", "c", 0, "stop after `N` reports; needs -i")
 	flags.StringVarP(&f.timestamp, "timestamp", "T", "", "write the time before each report, after \"= \" with -P, as time in each object with --json: `d|u`, d as 2016-07-07T11:04:40 in local time (--json adds the offset from UTC), u as seconds since 1970")
 	list(cmd, "fields", "output")
 	list(cmd, "the parts of a filter", "filter")
@@ -167,7 +167,7 @@ func (f *connsFlags) options(cmd *cobra.Command) (o connstat.Options, err error)
 	case f.top < 1:
 		return o, usage("--top %d: give 1 or more", f.top)
 	case o.Sort == nil:
-		return o, usage("--top %d needs --sort FIELD, such as --sort retransbytes, to say of what the first", f.top)
+		return o, usage("--top %d needs --sort FIELD, for example --sort retransbytes", f.top)
 	}
 	return o, nil
 }

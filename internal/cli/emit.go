@@ -38,9 +38,9 @@ func newEmit() *cobra.Command {
 		Use:   "emit",
 		Short: "Count sockets at an interval and write line protocol",
 		Long: `Count this host's TCP connections by state, and its UDP sockets, and write the
-measurements netstat and netstat_port as line protocol, to standard output if no
-other is named. It goes on until SIGINT or SIGTERM. --include adds the kernel's
-counters, such as netstat_tcp.
+measurements netstat and netstat_port as line protocol, to standard output unless
+--output names another place. It runs until SIGINT or SIGTERM. --include adds the
+kernel's counters, such as netstat_tcp.
 
 The environment variables ` + netstat.EnvInterval + `,
 ` + netstat.EnvAddrPorts + ` and ` + netstat.EnvTags + `
@@ -54,17 +54,17 @@ override the configuration file; flags override both.
 		RunE: func(cmd *cobra.Command, _ []string) error { return runEmit(cmd, &f) },
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.once, "once", false, "count once and end")
+	flags.BoolVar(&f.once, "once", false, "count once and exit")
 	flags.StringVar(&f.config, "config", "", "read the configuration from `FILE`")
-	flags.DurationVar(&f.interval, "interval", netstat.DefaultInterval, "how often to count, instead of what the configuration says")
-	flags.StringSliceVar(&f.ports, "ports", nil, "count these `PORTS` apart, such as 80,443 or 10.0.0.0/8:5432; not with --config")
-	flags.StringSliceVar(&f.portsMatch, "ports-match", nil, "count each local address with these `PORTS` apart, such as '*:80'; not with --config")
-	flags.StringSliceVar(&f.include, "include", nil, "report these `SETS` of what the kernel keeps too, on Linux: tcp, udp, conntrack, interface, route, connection; not with --config")
+	flags.DurationVar(&f.interval, "interval", netstat.DefaultInterval, "how often to count; overrides the configuration")
+	flags.StringSliceVar(&f.ports, "ports", nil, "count these `PORTS` separately, such as 80,443 or 10.0.0.0/8:5432; not with --config")
+	flags.StringSliceVar(&f.portsMatch, "ports-match", nil, "count each local address with these `PORTS` separately, such as '*:80'; not with --config")
+	flags.StringSliceVar(&f.include, "include", nil, "also report these `SETS` of the kernel's counters, on Linux: tcp, udp, conntrack, interface, route, connection; not with --config")
 	flags.StringArrayVar(&f.tags, "tag", nil, "add the tag `KEY=VALUE` to rows that have none of that name (repeatable)")
-	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for no such tag (default this host's name)`)
-	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "of time stamps: `ns|us|ms|s`")
+	flags.StringVar(&f.host, "host", "", `value of the tag host; empty for none (default this host's name)`)
+	flags.StringVar(&f.precision, "precision", string(emit.Nanosecond), "timestamp precision: `ns|us|ms|s`")
 	flags.StringArrayVar(&f.outputs, "output", []string{"-"}, "write to `FILE`, appending, or to an http:// or https:// write URL; - is standard output (repeatable)")
-	flags.IntVar(&f.bufferLimit, "buffer-limit", emit.DefaultBufferLimit, "keep up to `N` rows for each output while it does not take them, then drop the oldest")
+	flags.IntVar(&f.bufferLimit, "buffer-limit", emit.DefaultBufferLimit, "keep up to `N` undelivered rows for each output, then drop the oldest")
 	f.http.add(cmd)
 	list(cmd, "ports", "ports", "ports-match")
 	list(cmd, "sets", "include")

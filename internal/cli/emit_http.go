@@ -42,12 +42,12 @@ const httpHelp = `A write URL is one of InfluxDB (/write?db=, /api/v2/write?org=
 (/v1/write/metric?input=netstat). Its token, or USER:PASSWORD for InfluxDB 1.8, is
 in ` + envToken + ` or in the file of --token-file.
 
-What cannot be delivered, to a URL, a file or standard output, is kept and tried
-again; what a server refuses as malformed is dropped, with its message. If rows
-are not delivered in the end, the exit code is 1.
+Rows that cannot be delivered, to a URL, a file or standard output, are kept and
+tried again; rows that a server refuses as malformed are dropped, and its message
+is shown. If rows remain undelivered at the end, the exit code is 1.
 
-SIGINT and SIGTERM end the run within 5 s. SIGHUP has the file of --config read
-again; without one, or on a terminal, it ends the run too.`
+SIGINT and SIGTERM end the run within 5 s. SIGHUP reloads the file of --config;
+without --config, or on a terminal, it ends the run as well.`
 
 // openHTTP opens a write URL.
 func (f *emitFlags) openHTTP(url string, enc *emit.Encoder, o emit.Options) (emit.Output, error) {

@@ -53,7 +53,7 @@ func TestManPages(t *testing.T) {
 func checkManPage(t *testing.T, cmd *cobra.Command, path string) {
 	t.Helper()
 	var page bytes.Buffer
-	date := time.Unix(0, 0).UTC() // or it were today's
+	date := time.Unix(0, 0).UTC() // otherwise it would be today's
 	if err := doc.GenMan(cmd, &doc.GenManHeader{Section: "1", Date: &date, Source: "l4stat", Manual: "User Commands"}, &page); err != nil {
 		t.Fatal(err)
 	}

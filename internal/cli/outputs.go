@@ -44,7 +44,7 @@ func (o *outputs) open(f *emitFlags, stdout io.Writer, tags map[string]string, l
 		if o.left.Add(-1) <= 0 {
 			end()
 		} else {
-			log.Warn("what reads standard output has gone away; the other outputs go on")
+			log.Warn("standard output was closed by its reader; continuing with the other outputs")
 		}
 	}
 	o.left.Store(int32(len(f.outputs)))

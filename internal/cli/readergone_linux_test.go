@@ -46,7 +46,7 @@ func TestEmitClosedPipeUnreachable(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
 		t.Errorf("ended with %v, want exit code %d for what was not delivered", err, exitFailed)
 	}
-	for _, want := range []string{"what reads standard output has gone away; the other outputs go on", "metrics were not delivered"} {
+	for _, want := range []string{"standard output was closed by its reader; continuing with the other outputs", "metrics were not delivered"} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("standard error does not have %q once:\n%s", want, text)
 		}

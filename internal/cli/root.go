@@ -97,7 +97,7 @@ var errReaderGone error = readerGone{}
 
 type readerGone struct{}
 
-func (readerGone) Error() string        { return "what reads standard output has gone away" }
+func (readerGone) Error() string        { return "standard output was closed by its reader" }
 func (readerGone) Is(target error) bool { return target == syscall.EPIPE }
 
 // standardOutput tells a broken pipe of its own from one of another output.
@@ -118,8 +118,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "l4stat",
 		Short: "Count connections by TCP state, per port and per address",
-		Long: "l4stat tells how many connections are in which TCP state, on this host, per port\n" +
-			"and per address.",
+		Long: "l4stat counts this host's connections by TCP state, in total, per port and per\n" +
+			"address.",
 		Version:       version(),
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

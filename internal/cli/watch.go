@@ -127,10 +127,10 @@ const watchExample = `  l4stat watch
 // watchHelp documents each group and its columns.
 func watchHelp(groups []watch.Group) string {
 	var b strings.Builder
-	b.WriteString(`Write a line of figures at once and then every delay, 1 second if not said, until
-there are count lines or SIGINT; then the minimum, the average and the maximum of
-each column. The columns are those of the groups that flags name, in the order of
-the flags; --tcp --udp if none does.
+	b.WriteString(`Write a line of figures at once and then after every delay (1 second by default),
+until there are count lines or SIGINT; then the minimum, the average and the
+maximum of each column. The columns are those of the groups that flags name, in
+the order of the flags; --tcp --udp if none does.
 
 States are as of now, counted in one pass over the kernel's tables of sockets,
 IPv4 and IPv6 together. Rates are per second of the time that really passed since

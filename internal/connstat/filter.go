@@ -189,7 +189,8 @@ func (f *Filter) query() socket.Query {
 
 func (f *Filter) onlyIPv6(p netip.Prefix) bool { return p.IsValid() && p.Addr().Is6() }
 
-// match looks at the addresses, which the kernel has not.
+// match applies the parts of the filter that the kernel did not: addresses and
+// loopback.
 func (f *Filter) match(s *socket.Socket) bool {
 	// No network has an address with a zone.
 	local, remote := s.Local.Addr().WithZone(""), s.Remote.Addr().WithZone("")

@@ -150,10 +150,11 @@ func preferred(best, r route) route {
 	return best
 }
 
-// probeDefault asks for the route to addresses that networks hardly have: one
-// that leads there by default is the default route. It is known when an address
-// has that, or none. Of a route that leads nowhere the kernel gives only the
-// error that a sender has; it may be another than the default route.
+// probeDefault looks up addresses that are not assigned to any network; the route
+// that the kernel picks for one of them, if it has prefix length 0, is the default
+// route. known is false if every probe hit a more specific, blackhole or
+// unreachable route: for the last two the kernel returns only a sender's error,
+// and they may not be the default one.
 func probeDefault(ctx context.Context, family uint8, probes []string) (r route, known bool, err error) {
 	for _, probe := range probes {
 		dst := netip.MustParseAddr(probe).AsSlice()

@@ -34,8 +34,8 @@ type Options struct {
 	Warn func(message string)
 }
 
-// Run takes a sample at once and then at each delay, until there are Count or
-// ctx ends; then the outputs get the summary. The delay is refused with a
+// Run takes a sample at once and then after each delay, until Count samples have
+// been taken or ctx is done; then the outputs get the summary. The delay is refused with a
 // [DelayError] before there is any output when a sample takes longer than it.
 // When samples come to take longer later, as the tables grow, the delay is made
 // longer, and Warn is told.

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// reminder is how often the same refusal is told again, and that it ended: of
-	// two kinds of batches the server may take one and refuse the other, for ever.
+	// reminder limits how often the same refusal, or its end, is reported: a server
+	// may accept one kind of batch and refuse another forever.
 	reminder = 10 * time.Minute
 	// noticeBurst and noticeEvery bound what is told when what happens keeps
 	// changing: so many lines, and then one each time that this has passed.

@@ -22,7 +22,7 @@ import (
 // # Close
 //
 // Close tries at once to deliver what is kept, and gives up at the first failure
-// or when its context ends. Its error tells how many metrics were not delivered
+// or when its context ends. Its error counts the metrics that were not delivered
 // and why, other than those whose loss Options.Warn was told. A write that blocks
 // cannot always be taken back: the goroutine of a stream that nobody reads is
 // left behind.

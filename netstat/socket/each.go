@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// stop is an error of the function given to Each: it ends the listing, unlike
-// the errors of a table, and is the caller's to see as it was.
+// stop is an error of the function given to Each. Unlike the errors of a table it
+// ends the listing, and is returned to the caller unwrapped.
 type stop struct{ error }
 
 func (s stop) Unwrap() error { return s.error }
@@ -23,8 +23,8 @@ func stopped(err error) error {
 	return stop{err}
 }
 
-// callerError gives the error that the caller's function returned, or nil where
-// err is not of its making.
+// callerError returns the error that the caller's function returned, or nil if
+// err has another cause.
 func callerError(err error) error {
 	var s stop
 	if errors.As(err, &s) {
@@ -45,7 +45,7 @@ func (errs TableErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// Unwrap gives the causes.
+// Unwrap returns the causes.
 func (errs TableErrors) Unwrap() []error {
 	causes := make([]error, len(errs))
 	for i, e := range errs {
@@ -59,7 +59,7 @@ func (errs TableErrors) Protocol(p Protocol) bool {
 	return slices.ContainsFunc(errs, func(e TableError) bool { return e.Table.Protocol() == p })
 }
 
-// orNil gives no error where there is none.
+// orNil returns nil if there are no errors.
 func (errs TableErrors) orNil() error {
 	if len(errs) == 0 {
 		return nil

@@ -46,12 +46,12 @@ type Query struct {
 	// peer, a listener above all, has remote port 0.
 	LocalPorts, RemotePorts PortRange
 	// Details asks for more of each TCP socket. Netlink alone has any; with the
-	// other sources, and with Auto where it has to do with procfs, Details of
-	// a Socket stays nil.
+	// other sources, and with Auto where it falls back to procfs, Details of a
+	// Socket stays nil.
 	Details DetailSet
 	// Bound adds TCP sockets that are bound but neither connected nor listening
 	// (TCP_BOUND_INACTIVE), in StateClose. Netlink alone has them, since Linux 6.8;
-	// an earlier one gives none.
+	// earlier versions list none.
 	Bound bool
 }
 
@@ -62,18 +62,18 @@ func (q Query) tables() []Table {
 	return q.Tables
 }
 
-// check gives an error for a range without ports.
+// check returns an error for a range without ports.
 func (q Query) check() error {
 	return errors.Join(q.LocalPorts.check("local"), q.RemotePorts.check("remote"))
 }
 
-// allPorts tells whether no socket is left out for its ports.
+// allPorts reports whether no socket is left out for its ports.
 func (q Query) allPorts() bool { return q.LocalPorts.all() && q.RemotePorts.all() }
 
-// wantsAll tells whether every socket of the tables is asked for.
+// wantsAll reports whether every socket of the tables is asked for.
 func (q Query) wantsAll() bool { return q.States == 0 && q.allPorts() }
 
-// wants tells whether s, of a table that was asked for, passes the states and
+// wants reports whether s, of a table that was asked for, passes the states and
 // the ports.
 func (q Query) wants(s *Socket) bool {
 	return (s.Protocol == UDP || q.States.Has(s.State)) &&
@@ -107,8 +107,8 @@ func Kinds() []string {
 type Options struct {
 	// ProcRoot is where procfs is mounted; "" is $HOST_PROC, else /proc.
 	ProcRoot string
-	// Warn, when set, is told once when Auto has to do with procfs, and not more
-	// than once an hour when sockets may be missing from a listing.
+	// Warn, if non-nil, is called once, when Auto falls back to procfs, and at
+	// most once an hour when sockets may be missing from a listing.
 	Warn func(message string)
 }
 
@@ -119,7 +119,7 @@ func (o Options) procRoot() string {
 	return ProcRoot()
 }
 
-// ProcRoot gives where this program finds procfs: the environment's HOST_PROC,
+// ProcRoot returns where this program finds procfs: the environment's HOST_PROC,
 // which a container sets to its mount of the host's, else /proc.
 func ProcRoot() string {
 	if root := os.Getenv("HOST_PROC"); root != "" {

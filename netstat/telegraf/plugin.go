@@ -19,8 +19,8 @@ import (
 )
 
 // Netstat is the input. Its fields are the keys of netstat.Config but for
-// interval and tags, which are Telegraf's own to act on: its decoder stumbles
-// over a plugin that has them.
+// interval and tags, which Telegraf handles itself: its decoder fails on a plugin
+// that has them.
 type Netstat struct {
 	IPVersion       string          `toml:"ip_version"`
 	Absent          string          `toml:"absent"`
@@ -52,11 +52,11 @@ func (n *Netstat) config() netstat.Config {
 	}
 }
 
-// SampleConfig gives the documented configuration.
+// SampleConfig returns the documented configuration.
 func (*Netstat) SampleConfig() string { return netstat.SampleConfig() }
 
-// Init checks the configuration. The error names each key and value that cannot
-// be meant, and what would be right.
+// Init checks the configuration. The error names each invalid key and value,
+// and what would be right.
 func (n *Netstat) Init() error {
 	c := n.config()
 	return c.Validate()
