@@ -26,6 +26,7 @@ func TestLayers(t *testing.T) {
 	// Of these, which are built of nothing of this module, all may be built.
 	leaves := []string{
 		"/internal/guard",
+		"/internal/kernel",
 		"/internal/nearest",
 		"/internal/printable",
 		"/internal/privilege",

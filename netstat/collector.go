@@ -9,6 +9,7 @@ import (
 
 	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/owner"
 	"github.com/l4stat/l4stat/netstat/metric"
 	"github.com/l4stat/l4stat/netstat/socket"
@@ -18,6 +19,7 @@ import (
 // several goroutines; Gathers take turns.
 type Collector struct {
 	turn        chan struct{} // holds a token, which whoever gathers takes out
+	host        kernel.Host
 	sockets     socket.Source
 	query       socket.Query
 	owners      *owner.Finder // nil: no pid
@@ -54,18 +56,22 @@ func New(c Config) (*Collector, error) {
 			c.Warn(w)
 		}
 	}
+	host := kernel.This()
+	if c.ProcRoot != "" {
+		host = kernel.At(c.ProcRoot)
+	}
 	sockets := c.Sockets
 	if sockets == nil {
-		sockets, err = socket.Open(c.Source, socket.Options{Warn: c.Warn})
+		sockets, err = socket.Open(c.Source, socket.Options{ProcRoot: host.Proc(), Warn: c.Warn})
 		if err != nil {
 			return nil, err
 		}
 	}
 	col := &Collector{turn: make(chan struct{}, 1), sockets: sockets, sum: c.IPVersion == SumIPVersions, allTags: maps.Clone(c.Tags),
-		warn: c.Warn, warned: map[string]bool{}}
+		host: host, warn: c.Warn, warned: map[string]bool{}}
 	col.included = c.included(&problems{}) // parse has reported what is wrong with it
 	if c.PID {
-		col.owners, col.warnRefused = owner.New(socket.ProcRoot()), c.Warn
+		col.owners, col.warnRefused = owner.New(host.Proc()), c.Warn
 	}
 	for v := range numVersions {
 		own := map[string]string{tagIPVersion: versionTags[v]}

@@ -50,6 +50,9 @@ type Config struct {
 	// Tags are added to every row that has no tag of that name.
 	Tags map[string]string
 
+	// ProcRoot is where procfs is mounted, for all that is read there; "" is
+	// $HOST_PROC, else /proc.
+	ProcRoot string
 	// Sockets, if non-nil, is read instead of what Source names. The Collector
 	// closes it.
 	Sockets socket.Source

@@ -70,7 +70,7 @@ func (c *Collector) missing(s *counters.Set, gone counters.Missing) bool {
 // addIncluded adds the metrics of a set: one for each of its rows, with as many
 // fields as the kernel has.
 func (c *Collector) addIncluded(ctx context.Context, r *report, s *counters.Set) error {
-	rows, err := s.Read(ctx, socket.ProcRoot())
+	rows, err := s.Read(ctx, c.host)
 	if gone, ok := err.(counters.Missing); ok && c.missing(s, gone) {
 		err = nil
 	}

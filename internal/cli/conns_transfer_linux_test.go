@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -250,7 +251,7 @@ func positive(t *testing.T, of string, got values, names ...string) {
 // retransmitted is how many segments TCP sent again in this network namespace.
 func retransmitted(t *testing.T) float64 {
 	t.Helper()
-	rows, err := counters.Find("tcp").Read(t.Context(), "/proc")
+	rows, err := counters.Find("tcp").Read(t.Context(), kernel.This())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/watch"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/socket"
@@ -246,7 +247,7 @@ func runWatch(cmd *cobra.Command, args []string, f *watchFlags, groups []watch.G
 	}()
 
 	o := watch.Options{
-		Sampler: watch.NewSampler(blocks, source, socket.ProcRoot(), warnOnce),
+		Sampler: watch.NewSampler(blocks, source, kernel.This(), warnOnce),
 		Delay:   delay,
 		Count:   count,
 		Outputs: []watch.Output{f.display(cmd, blocks)}, // first, to show the summary also where the file has failed
@@ -337,7 +338,7 @@ func (f *watchFlags) apart(ctx context.Context, g watch.Group, on bool, warn fun
 		}
 		return g.Of(names), nil
 	}
-	names, err := g.Items(ctx, socket.ProcRoot())
+	names, err := g.Items(ctx, kernel.This())
 	if err == nil && len(names) == 0 {
 		err = errors.New("nothing went through an interface but lo yet")
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/owner"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -365,7 +366,7 @@ func (r *Reporter) lookUp(ctx context.Context) (*looker, error) {
 
 func (r *Reporter) findHolders(ctx context.Context, l *looker) (err error) {
 	if r.procfs {
-		l.holders, err = owner.FindHolders(ctx, socket.ProcRoot(), r.Filter.PID, r.Filter.Process)
+		l.holders, err = owner.FindHolders(ctx, kernel.This().Proc(), r.Filter.PID, r.Filter.Process)
 	}
 	return err
 }
@@ -375,7 +376,7 @@ func (r *Reporter) findCgroups(_ context.Context, l *looker) (err error) {
 	if id, err := strconv.ParseUint(path, 10, 64); err == nil {
 		l.cgroup, path = id, ""
 	}
-	l.cgroups, err = findCgroups(socket.ProcRoot(), path)
+	l.cgroups, err = findCgroups(kernel.This().Proc(), path)
 	return err
 }
 

@@ -3,6 +3,8 @@ package counters
 import (
 	"context"
 	"testing"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // BenchmarkRead reads this machine's figures.
@@ -11,7 +13,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(s.Name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.Read(context.Background(), "/proc"); err != nil {
+				if _, err := s.Read(context.Background(), kernel.At("/proc")); err != nil {
 					b.Fatal(err)
 				}
 			}

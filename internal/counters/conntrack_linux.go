@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/smallfile"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
@@ -40,10 +40,10 @@ var conntrackFigures = []figure[procfs.ConntrackStatEntry]{
 
 // readConntrack reads the number of entries and the limit, which are sysctls, and
 // the statistics, which have the number of entries too.
-func readConntrack(_ context.Context, root string) ([]Row, error) {
-	stat, perProcessor, statErr := readConntrackStat(root)
-	entries, err := readNumber(root, "nf_conntrack_count")
-	most, maxErr := readNumber(root, "nf_conntrack_max")
+func readConntrack(_ context.Context, host kernel.Host) ([]Row, error) {
+	stat, perProcessor, statErr := readConntrackStat(host)
+	entries, err := readNumber(host, "nf_conntrack_count")
+	most, maxErr := readNumber(host, "nf_conntrack_max")
 	hidden := absent(err) && absent(maxErr)
 	if hidden {
 		err, maxErr = nil, nil
@@ -65,9 +65,9 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 			row.Fields = append(row.Fields, metric.Field{Desc: &conntrackUsed, Value: metric.Float(float64(entries) * 100 / float64(most))})
 		}
 	case perProcessor:
-		gone = append(gone, &missingError{[]string{"max", "used_percent"}, root, netfilterPath(root, "nf_conntrack_max")})
-	case !shows(root, "sys/net"):
-		gone = append(gone, &missingError{[]string{"all"}, root, netfilterPath(root, "nf_conntrack_count")})
+		gone = append(gone, &missingError{[]string{"max", "used_percent"}, host, netfilterPath(host, "nf_conntrack_max")})
+	case !shows(host, "sys/net"):
+		gone = append(gone, &missingError{[]string{"all"}, host, netfilterPath(host, "nf_conntrack_count")})
 	}
 	if perProcessor {
 		row.Fields = append(row.Fields, fieldsOf(conntrackFigures, &stat)...)
@@ -81,12 +81,12 @@ func readConntrack(_ context.Context, root string) ([]Row, error) {
 // readConntrackStat adds up what the processors counted, but for the number of
 // entries, which each has of them all. ok is false where there is nothing to read:
 // the kernel does not track, or is without CONFIG_NF_CONNTRACK_PROCFS.
-func readConntrackStat(root string) (total procfs.ConntrackStatEntry, ok bool, err error) {
-	all, err := selfFS(root)
+func readConntrackStat(host kernel.Host) (total procfs.ConntrackStatEntry, ok bool, err error) {
+	all, err := selfFS(host)
 	if err != nil {
 		return total, false, err
 	}
-	processors, err := parse(root, "net/stat/nf_conntrack", all.ConntrackStat)
+	processors, err := parse(host, "net/stat/nf_conntrack", all.ConntrackStat)
 	if absent(err) {
 		return total, false, nil
 	}
@@ -102,20 +102,20 @@ func readConntrackStat(root string) (total procfs.ConntrackStatEntry, ok bool, e
 	return total, len(processors) > 0, nil
 }
 
-// shows reports whether the procfs at root has a folder.
-func shows(root, folder string) bool {
-	info, err := os.Stat(filepath.Join(root, folder))
+// shows reports whether procfs has a folder.
+func shows(host kernel.Host, folder string) bool {
+	info, err := os.Stat(host.Proc(folder))
 	return err == nil && info.IsDir()
 }
 
-func netfilterPath(root, name string) string {
-	return filepath.Join(root, "sys", "net", "netfilter", name)
+func netfilterPath(host kernel.Host, name string) string {
+	return host.Proc("sys", "net", "netfilter", name)
 }
 
 // readNumber reads a file of /proc/sys/net/netfilter, which are of the network
 // namespace that the reader is in.
-func readNumber(root, name string) (int64, error) {
-	path := netfilterPath(root, name)
+func readNumber(host kernel.Host, name string) (int64, error) {
+	path := netfilterPath(host, name)
 	text, err := smallfile.Read(path, maxFile)
 	if err != nil {
 		return 0, err

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
 
@@ -22,7 +23,7 @@ type Set struct {
 	// Fields are what a row may have.
 	Fields []*metric.Desc
 
-	read func(ctx context.Context, root string) ([]Row, error)
+	read func(ctx context.Context, host kernel.Host) ([]Row, error)
 }
 
 // Row is one set of figures that was read. What a kernel does not have is left
@@ -42,11 +43,11 @@ func (r *Row) Int(key string) (n int64, ok bool) {
 	return 0, false
 }
 
-// Read reads the set now, from procfs as mounted at root. There are no rows where
+// Read reads the set now. There are no rows where
 // the kernel does without what the set is about, as conntrack. An error may come
 // with rows that could be read. It is a [Missing] if all that is wrong is that the
 // mount does not show some files.
-func (s *Set) Read(ctx context.Context, root string) ([]Row, error) { return s.read(ctx, root) }
+func (s *Set) Read(ctx context.Context, host kernel.Host) ([]Row, error) { return s.read(ctx, host) }
 
 // Missing is the error of a read that left out figures because procfs does not
 // show their files, which stays so: each says which figures, which file, and why.

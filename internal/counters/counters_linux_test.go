@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
 
@@ -38,7 +39,7 @@ var fromFiles = []*Set{tcp, udp, conntrack, interfaces}
 func show(root string, sets ...*Set) string {
 	var b strings.Builder
 	for _, s := range sets {
-		rows, err := s.Read(context.Background(), root)
+		rows, err := s.Read(context.Background(), kernel.At(root))
 		for _, row := range rows {
 			for _, v := range row.Fields {
 				fmt.Fprintf(&b, "%s %s = %v\n", strings.Join(append([]string{s.Name}, row.Tags...), " "), v.Key, v.Value)
@@ -169,7 +170,7 @@ func TestReadFewerFiles(t *testing.T) {
 // TestReadNoProcfs has HOST_PROC name a folder that is not there.
 func TestReadNoProcfs(t *testing.T) {
 	for _, s := range []*Set{tcp, udp, interfaces} {
-		rows, err := s.Read(context.Background(), filepath.Join(t.TempDir(), "none"))
+		rows, err := s.Read(context.Background(), kernel.At(filepath.Join(t.TempDir(), "none")))
 		if len(rows) > 0 || err == nil || !strings.Contains(err.Error(), "HOST_PROC") {
 			t.Errorf("%s: %d rows and the error %v, want one that names HOST_PROC", s.Name, len(rows), err)
 		}
@@ -190,7 +191,7 @@ func TestSets(t *testing.T) {
 			}
 			known[f.Key] = f
 		}
-		rows, err := s.Read(context.Background(), "/proc")
+		rows, err := s.Read(context.Background(), kernel.At("/proc"))
 		if err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/printable"
 )
 
@@ -29,12 +30,12 @@ var interfaceFigures = []figure[procfs.NetDevLine]{
 	counterFigure("drop_out", netDev+"Transmit drop", "packets", func(l *procfs.NetDevLine) uint64 { return l.TxDropped }),
 }
 
-func readInterfaces(_ context.Context, root string) ([]Row, error) {
-	all, err := selfFS(root)
+func readInterfaces(_ context.Context, host kernel.Host) ([]Row, error) {
+	all, err := selfFS(host)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := parse(root, "net/dev", all.NetDev)
+	lines, err := parse(host, "net/dev", all.NetDev)
 	if err != nil {
 		return nil, err
 	}

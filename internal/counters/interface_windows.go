@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/printable"
 )
 
@@ -35,7 +36,7 @@ func interfaceFigure(key, member, unit string, get func(*windows.MibIfRow2) uint
 // figures are that interface's once more.
 const filterInterface = 1 << 1
 
-func readInterfaces(context.Context, string) ([]Row, error) {
+func readInterfaces(context.Context, kernel.Host) ([]Row, error) {
 	var table *windows.MibIfTable2
 	if err := windows.GetIfTable2Ex(windows.MibIfEntryNormal, &table); err != nil {
 		return nil, fmt.Errorf("list the interfaces: %w", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -52,7 +53,7 @@ func ipJSON[T any](t *testing.T, args ...string) (answer []T) {
 // read reads a set, and gives the figures of its rows by their tags.
 func read(t *testing.T, s *Set) map[string]map[string]any {
 	t.Helper()
-	rows, err := s.Read(context.Background(), "/proc")
+	rows, err := s.Read(context.Background(), kernel.At("/proc"))
 	if err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/printable"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
@@ -54,7 +55,7 @@ type hop struct {
 	index   uint32     // of the interface
 }
 
-func readRoutes(ctx context.Context, root string) ([]Row, error) {
+func readRoutes(ctx context.Context, host kernel.Host) ([]Row, error) {
 	var rows []Row
 	var errs []error
 	for _, v := range []struct {
@@ -68,11 +69,11 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 	} {
 		if v.family == unix.AF_INET6 {
 			// A procfs that does not show the namespace does not tell.
-			if _, err := os.Stat(selfPath(root, "net/if_inet6")); absent(err) && shows(root, "self/net") {
+			if _, err := os.Stat(selfPath(host, "net/if_inet6")); absent(err) && shows(host, "self/net") {
 				continue
 			}
 		}
-		fields, err := readTable(ctx, v.family, v.probes)
+		fields, err := readTable(ctx, host, v.family, v.probes)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("IPv%s: %w", v.tag, err))
 			continue
@@ -88,12 +89,12 @@ func readRoutes(ctx context.Context, root string) ([]Row, error) {
 // The kernel lists IPv4 in ascending order of destinations, so that the default
 // routes are in the beginning; IPv6 as a tree from its leaves, so that they come
 // last, but for those of some sources only, and probes have to find them.
-func readTable(ctx context.Context, family uint8, probes []string) ([]metric.Field, error) {
+func readTable(ctx context.Context, host kernel.Host, family uint8, probes []string) ([]metric.Field, error) {
 	rtm := make([]byte, rtmsgLen)
 	rtm[0], rtm[4] = family, unix.RT_TABLE_MAIN
 	n := 0
 	var best route
-	for r, err := range askRoutes(ctx, unix.NLM_F_DUMP, rtm) {
+	for r, err := range askRoutes(ctx, host, unix.NLM_F_DUMP, rtm) {
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +112,7 @@ func readTable(ctx context.Context, family uint8, probes []string) ([]metric.Fie
 	if n <= maxRoutes {
 		fields = append(fields, metric.Field{Desc: &routeCount, Value: metric.Int(int64(n))})
 	} else if (best.family == 0 || best.special) && len(probes) > 0 {
-		found, known, err := probeDefault(ctx, family, probes)
+		found, known, err := probeDefault(ctx, host, family, probes)
 		if err != nil || !known {
 			return fields, err
 		}
@@ -155,14 +156,14 @@ func preferred(best, r route) route {
 // route. known is false if every probe hit a more specific, blackhole or
 // unreachable route: for the last two the kernel returns only a sender's error,
 // and they may not be the default one.
-func probeDefault(ctx context.Context, family uint8, probes []string) (r route, known bool, err error) {
+func probeDefault(ctx context.Context, host kernel.Host, family uint8, probes []string) (r route, known bool, err error) {
 	for _, probe := range probes {
 		dst := netip.MustParseAddr(probe).AsSlice()
 		rtm := make([]byte, rtmsgLen)
 		rtm[0], rtm[1] = family, byte(8*len(dst))
 		// The route that matches, and not what it makes for this address.
 		binary.NativeEndian.PutUint32(rtm[8:], unix.RTM_F_FIB_MATCH)
-		for r, err := range askRoutes(ctx, 0, rtm, netlink.Attribute{Type: unix.RTA_DST, Data: dst}) {
+		for r, err := range askRoutes(ctx, host, 0, rtm, netlink.Attribute{Type: unix.RTA_DST, Data: dst}) {
 			switch {
 			case errors.Is(err, unix.ENETUNREACH):
 				return route{}, true, nil

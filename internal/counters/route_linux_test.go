@@ -14,6 +14,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -143,7 +144,7 @@ func TestRouteNoIPv6(t *testing.T) {
 	if err := os.Remove(root + "/1/net/if_inet6"); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := routes.Read(context.Background(), root)
+	rows, err := routes.Read(context.Background(), kernel.At(root))
 	if err != nil || len(rows) != 1 || rows[0].Tags[0] != "4" {
 		t.Errorf("%v and the error %v, want a row for IPv4", rows, err)
 	}
@@ -236,7 +237,7 @@ func quickest(t *testing.T) time.Duration {
 func TestRouteContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if rows, err := routes.Read(ctx, "/proc"); !errors.Is(err, context.Canceled) || len(rows) > 0 {
+	if rows, err := routes.Read(ctx, kernel.At("/proc")); !errors.Is(err, context.Canceled) || len(rows) > 0 {
 		t.Errorf("got %v and the error %v, want %v", rows, err, context.Canceled)
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"syscall"
 
 	"github.com/mdlayher/netlink"
-	"github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // rtmsgLen is the length of struct rtmsg (include/uapi/linux/rtnetlink.h):
@@ -28,33 +29,25 @@ const rtnhLen = 8
 // rtaNHID is RTA_NH_ID, which package unix does not have.
 const rtaNHID = 30
 
-// routeBuf holds any datagram of a dump: netlink_recvmsg makes them as large as
-// the reader's buffer and at most 32 KiB.
-const routeBuf = 32 << 10
-
 // askRoutes sends an RTM_GETROUTE and gives the routes that answer it, in the
 // kernel's order. A table that is not there has no routes. The kernel makes its
 // answer as it is read: who stops early saves it the rest. That is why this does
 // not use netlink.Conn, which reads a dump to its end in any case.
-func askRoutes(ctx context.Context, flags uint16, rtm []byte, attrs ...netlink.Attribute) iter.Seq2[route, error] {
+func askRoutes(ctx context.Context, host kernel.Host, flags uint16, rtm []byte, attrs ...netlink.Attribute) iter.Seq2[route, error] {
 	return func(yield func(route, error) bool) {
-		if err := eachRoute(ctx, flags, rtm, attrs, func(r route) bool { return yield(r, nil) }); err != nil {
+		if err := eachRoute(ctx, host, flags, rtm, attrs, func(r route) bool { return yield(r, nil) }); err != nil {
 			yield(route{}, err)
 		}
 	}
 }
 
-func eachRoute(ctx context.Context, flags uint16, rtm []byte, attrs []netlink.Attribute, yield func(route) bool) (err error) {
-	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, "netlink", nil)
+func eachRoute(ctx context.Context, host kernel.Host, flags uint16, rtm []byte, attrs []netlink.Attribute, yield func(route) bool) (err error) {
+	conn, err := host.Dial(ctx, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("open NETLINK_ROUTE: %w", err)
 	}
 	// What was not read of a dump goes with the connection.
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	// Connected to the kernel, port 0, it takes datagrams from nobody else.
-	if _, err := conn.Connect(ctx, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("connect to the kernel: %w", err)
-	}
 	// Since Linux 4.20 the kernel itself leaves out other tables. An older one
 	// refuses the option, and sends all.
 	_ = conn.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
@@ -66,7 +59,7 @@ func eachRoute(ctx context.Context, flags uint16, rtm []byte, attrs []netlink.At
 	if _, err := conn.WriteContext(ctx, request); err != nil {
 		return fmt.Errorf("request routes: %w", err)
 	}
-	buf := make([]byte, routeBuf)
+	buf := make([]byte, kernel.DatagramLimit)
 	for more := true; more; {
 		n, err := conn.ReadContext(ctx, buf)
 		if err == nil {
@@ -105,7 +98,7 @@ func decodeRoutes(datagram []byte, family uint8, yield func(route) bool) (more b
 	for _, m := range messages {
 		switch m.Header.Type {
 		case unix.NLMSG_ERROR, unix.NLMSG_DONE:
-			return false, answerError(m.Data)
+			return false, kernel.AnswerError(m.Data)
 		case unix.RTM_NEWROUTE:
 			r, err := parseRoute(m.Data)
 			if err != nil {
@@ -119,17 +112,6 @@ func decodeRoutes(datagram []byte, family uint8, yield func(route) bool) (more b
 		more = m.Header.Flags&unix.NLM_F_MULTI != 0
 	}
 	return more, nil
-}
-
-// answerError reads the errno with which an answer ends, 0 or negative.
-func answerError(data []byte) error {
-	if len(data) < 4 {
-		return errors.New("truncated end of the answer")
-	}
-	if errno := int32(binary.NativeEndian.Uint32(data)); errno < 0 {
-		return syscall.Errno(-errno)
-	}
-	return nil
 }
 
 // parseRoute reads an RTM_NEWROUTE.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -30,7 +31,7 @@ func TestReadSubsetPID(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(root, unix.MNT_DETACH) })
 	keys := func(root string, s *Set) (keys []string, err error) {
-		rows, err := s.Read(context.Background(), root)
+		rows, err := s.Read(context.Background(), kernel.At(root))
 		for _, row := range rows {
 			for _, v := range row.Fields {
 				keys = append(keys, strings.Join(append(row.Tags, v.Key), " "))
@@ -46,7 +47,7 @@ func TestReadSubsetPID(t *testing.T) {
 		}
 	}
 
-	rows, err := conntrack.Read(context.Background(), root)
+	rows, err := conntrack.Read(context.Background(), kernel.At(root))
 	var gone Missing
 	if !errors.As(err, &gone) || len(gone) != 1 {
 		t.Fatalf("conntrack gave %v and the error %v, want one Missing", rows, err)

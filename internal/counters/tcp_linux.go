@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/smallfile"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
@@ -80,16 +81,16 @@ func tcpSockstat(key, unit string, get func(*procfs.NetSockstatProtocol) *int) f
 }
 
 // readTCP reads three files, of which one or two may be hidden.
-func readTCP(_ context.Context, root string) ([]Row, error) {
-	proc, err := self(root)
+func readTCP(_ context.Context, host kernel.Host) ([]Row, error) {
+	proc, err := self(host)
 	if err != nil {
 		return nil, err
 	}
 	var f tcpFiles
 	var snmpErr, extErr, sockstatErr error
-	f.snmp, snmpErr = parse(root, "net/snmp", proc.Snmp)
-	f.ext, extErr = readTCPExt(root)
-	f.sockstat, sockstatErr = readSockstatTCP(root)
+	f.snmp, snmpErr = parse(host, "net/snmp", proc.Snmp)
+	f.ext, extErr = readTCPExt(host)
+	f.sockstat, sockstatErr = readSockstatTCP(host)
 
 	var errs []error
 	var gone Missing
@@ -98,7 +99,7 @@ func readTCP(_ context.Context, root string) ([]Row, error) {
 		err  error
 	}{{"net/snmp", snmpErr}, {"net/netstat", extErr}, {"net/sockstat", sockstatErr}} {
 		if absent(file.err) {
-			gone = append(gone, &missingError{keysOf(descsOf(tcpFigures), file.name), root, selfPath(root, file.name)})
+			gone = append(gone, &missingError{keysOf(descsOf(tcpFigures), file.name), host, selfPath(host, file.name)})
 		} else if file.err != nil {
 			errs = append(errs, file.err)
 		}
@@ -113,9 +114,9 @@ func readTCP(_ context.Context, root string) ([]Row, error) {
 // maxFile is more than any file has that is read here.
 const maxFile = 1 << 20
 
-func readTCPExt(root string) (map[string]int64, error) {
-	return parse(root, "net/netstat", func() (map[string]int64, error) {
-		text, err := smallfile.Read(selfPath(root, "net/netstat"), maxFile)
+func readTCPExt(host kernel.Host) (map[string]int64, error) {
+	return parse(host, "net/netstat", func() (map[string]int64, error) {
+		text, err := smallfile.Read(selfPath(host, "net/netstat"), maxFile)
 		if err != nil {
 			return nil, err
 		}
@@ -150,8 +151,8 @@ func parseTCPExt(text string) (map[string]int64, error) {
 }
 
 // readSockstatTCP gives the line TCP of sockstat, which is of both IP versions.
-func readSockstatTCP(root string) (tcp procfs.NetSockstatProtocol, err error) {
-	stat, err := NetSockstat(root, false)
+func readSockstatTCP(host kernel.Host) (tcp procfs.NetSockstatProtocol, err error) {
+	stat, err := NetSockstat(host, false)
 	if err != nil {
 		return tcp, err
 	}

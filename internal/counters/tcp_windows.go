@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
 
@@ -54,7 +55,7 @@ func tcpFigure(key, member, unit string, kind metric.Kind, get func(*tcpStats) u
 
 // readTCP reads both IP versions. A sum over one of them would look like a
 // counter that fell, so it needs both.
-func readTCP(context.Context, string) ([]Row, error) {
+func readTCP(context.Context, kernel.Host) ([]Row, error) {
 	v4, err4 := readStatistics[tcpStats](getTCPStatistics, windows.AF_INET)
 	v6, err6 := readStatistics[tcpStats](getTCPStatistics, windows.AF_INET6)
 	if err := errors.Join(err4, err6); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // udp is what UDP did, a row for each IP version. A kernel without IPv6 has no
@@ -29,13 +31,13 @@ func udpFigure(key, name string, get func(*procfs.Udp) *float64) figure[procfs.U
 	return snmpFigure(counter(key, "/proc/net/snmp Udp: "+name+", /proc/net/snmp6 Udp6"+name, "datagrams"), get)
 }
 
-func readUDP(_ context.Context, root string) ([]Row, error) {
-	proc, err := self(root)
+func readUDP(_ context.Context, host kernel.Host) ([]Row, error) {
+	proc, err := self(host)
 	if err != nil {
 		return nil, err
 	}
-	snmp, err := parse(root, "net/snmp", proc.Snmp)
-	snmp6, err6 := parse(root, "net/snmp6", proc.Snmp6) // empty where the kernel has no IPv6
+	snmp, err := parse(host, "net/snmp", proc.Snmp)
+	snmp6, err6 := parse(host, "net/snmp6", proc.Snmp6) // empty where the kernel has no IPv6
 	var rows []Row
 	for _, v := range []struct {
 		tag string

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // udp is what UDP did, a row for each IP version.
@@ -31,7 +33,7 @@ func udpFigure(key, member string, get func(*udpStats) uint32) figure[udpStats] 
 	return alwaysFigure(f, func(s *udpStats) uint64 { return uint64(get(s)) })
 }
 
-func readUDP(context.Context, string) ([]Row, error) {
+func readUDP(context.Context, kernel.Host) ([]Row, error) {
 	var rows []Row
 	var errs []error
 	for _, v := range []struct {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 // so that the sum can jump.
 func readCPU(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
-	path := filepath.Join(r.root, "stat")
+	path := r.host.Proc("stat")
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, at, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/l4stat/l4stat/internal/hostile"
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -33,7 +34,7 @@ func TestHostileProc(t *testing.T) {
 		for _, g := range Groups() {
 			blocks = append(blocks, g.Blocks...)
 		}
-		sampler := NewSampler(blocks, source, root, func(message string) {
+		sampler := NewSampler(blocks, source, kernel.At(root), func(message string) {
 			for line := range strings.SplitSeq(message, "\n") {
 				told++
 				if !strings.Contains(line, root) && !strings.Contains(line, "nf_conntrack is not loaded") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/printable"
 )
 
@@ -25,8 +26,8 @@ type items struct {
 func (g Group) Divisible() bool { return g.items != nil }
 
 // Items returns the names of the items that dstat --full shows apart.
-func (g Group) Items(ctx context.Context, root string) ([]string, error) {
-	parts, _, err := g.items.read(newReading(ctx, root))
+func (g Group) Items(ctx context.Context, host kernel.Host) ([]string, error) {
+	parts, _, err := g.items.read(newReading(ctx, host))
 	var names []string
 	for _, p := range parts {
 		if g.items.listed == nil || g.items.listed(p) {

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,11 +12,11 @@ import (
 
 func readMem(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
-	all, err := procfs.NewFS(r.root)
+	all, err := procfs.NewFS(r.host.Proc())
 	if err != nil {
 		return nil, at, err
 	}
-	path := filepath.Join(r.root, "meminfo")
+	path := r.host.Proc("meminfo")
 	info, err := guard.Parse(all.Meminfo)
 	if err != nil {
 		return nil, at, fmt.Errorf("read %s: %w", path, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -51,7 +52,7 @@ func TestNetInterfaceGoes(t *testing.T) {
 	}
 	sent := func(name string) float64 {
 		t.Helper()
-		all := newReading(t.Context(), "/proc").items(newNet().items)
+		all := newReading(t.Context(), kernel.At("/proc")).items(newNet().items)
 		if all.err != nil || all.byName[name].values == nil {
 			t.Fatalf("%s: %v", name, all.err)
 		}
@@ -64,7 +65,7 @@ func TestNetInterfaceGoes(t *testing.T) {
 
 	apart := newNet().Of([]string{"stays", "goes", Total})
 	var warnings []string
-	s := NewSampler(blocksOf(newNet(), apart), &sockets{}, "/proc", func(text string) { warnings = append(warnings, text) })
+	s := NewSampler(blocksOf(newNet(), apart), &sockets{}, kernel.At("/proc"), func(text string) { warnings = append(warnings, text) })
 	sample := func() [][]float64 {
 		t.Helper()
 		sample, err := s.Sample(t.Context())

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // TestReadProc has files of procfs as they should be, short, and with what no
@@ -42,7 +44,7 @@ func TestReadProc(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(root, tt.file), []byte(tt.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			parts, _, err := tt.read(&reading{ctx: context.Background(), root: root})
+			parts, _, err := tt.read(&reading{ctx: context.Background(), host: kernel.At(root)})
 			if got := fmt.Sprint(parts); got != tt.want {
 				t.Errorf("the figures are %s, want %s", got, tt.want)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/l4stat/l4stat/internal/counters"
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
@@ -17,7 +18,7 @@ import (
 type Sampler struct {
 	blocks  []*Block
 	source  socket.Source
-	root    string
+	host    kernel.Host
 	warn    func(string)
 	tables  []socket.Table // that the blocks need; none is no pass over sockets
 	counts  []socketCounter
@@ -43,9 +44,9 @@ type Sample struct {
 }
 
 // NewSampler makes a Sampler of blocks. It reads sockets from source, which it
-// does not close, and procfs at root. warn is told when a block cannot be read.
-func NewSampler(blocks []*Block, source socket.Source, root string, warn func(string)) *Sampler {
-	s := &Sampler{blocks: blocks, source: source, root: root, warn: warn, last: make([]blockReading, len(blocks))}
+// does not close, and what host has. warn is told when a block cannot be read.
+func NewSampler(blocks []*Block, source socket.Source, host kernel.Host, warn func(string)) *Sampler {
+	s := &Sampler{blocks: blocks, source: source, host: host, warn: warn, last: make([]blockReading, len(blocks))}
 	for _, b := range blocks {
 		if b.sockets == nil {
 			continue
@@ -77,7 +78,7 @@ func (s *Sampler) Sample(ctx context.Context) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newReading(ctx, s.root)
+	r := newReading(ctx, s.host)
 	for i, b := range s.blocks {
 		now := blockReading{at: began}
 		var err error
@@ -223,13 +224,13 @@ func plus(sum, v float64) float64 {
 // reading is what blocks share in one sample.
 type reading struct {
 	ctx  context.Context
-	root string
+	host kernel.Host
 	sets map[string]setReading
 	all  map[*items]*itemReading
 }
 
-func newReading(ctx context.Context, root string) *reading {
-	return &reading{ctx: ctx, root: root, sets: map[string]setReading{}, all: map[*items]*itemReading{}}
+func newReading(ctx context.Context, host kernel.Host) *reading {
+	return &reading{ctx: ctx, host: host, sets: map[string]setReading{}, all: map[*items]*itemReading{}}
 }
 
 type setReading struct {
@@ -254,7 +255,7 @@ func (r *reading) readSet(name string) setReading {
 		return setReading{err: errSystem}
 	}
 	s := setReading{at: time.Now()}
-	s.rows, s.err = set.Read(r.ctx, r.root)
+	s.rows, s.err = set.Read(r.ctx, r.host)
 	return s
 }
 

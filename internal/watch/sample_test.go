@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -43,7 +44,7 @@ func states(groups ...Group) []*Block {
 
 func TestStates(t *testing.T) {
 	t.Parallel()
-	s := NewSampler(states(newTCP(), newUDP()), everyState(), "", func(text string) { t.Error(text) })
+	s := NewSampler(states(newTCP(), newUDP()), everyState(), kernel.Host{}, func(text string) { t.Error(text) })
 	for range 2 { // the second begins anew
 		sample, err := s.Sample(t.Context())
 		if err != nil {
@@ -69,7 +70,7 @@ func TestFailedTable(t *testing.T) {
 	source := everyState()
 	source.err = socket.TableErrors{{Table: socket.UDP6, Err: errors.New("refused")}}
 	var warnings []string
-	s := NewSampler(states(newTCP(), newUDP()), source, "", func(text string) { warnings = append(warnings, text) })
+	s := NewSampler(states(newTCP(), newUDP()), source, kernel.Host{}, func(text string) { warnings = append(warnings, text) })
 	sample, err := s.Sample(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestPorts(t *testing.T) {
 	add(32, socket.TCP, socket.StateListen, "0.0.0.0:80", "0.0.0.0:0")
 	add(64, socket.TCP, socket.StateTimeWait, "10.0.0.1:80", "10.0.0.2:40000")
 
-	sample, err := NewSampler(g.Blocks, source, "", func(text string) { t.Error(text) }).Sample(t.Context())
+	sample, err := NewSampler(g.Blocks, source, kernel.Host{}, func(text string) { t.Error(text) }).Sample(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	per := func(n int) float64 {
-		s := NewSampler(states(newTCP(), newUDP(), g), &many{n}, "", ignore)
+		s := NewSampler(states(newTCP(), newUDP(), g), &many{n}, kernel.Host{}, ignore)
 		return testing.AllocsPerRun(5, func() {
 			if _, err := s.Sample(t.Context()); err != nil {
 				t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 
 func readSockstat(r *reading) ([]part, time.Time, error) {
 	at := time.Now()
-	four, err := counters.NetSockstat(r.root, false)
+	four, err := counters.NetSockstat(r.host, false)
 	if err != nil {
 		return nil, at, err
 	}
@@ -22,7 +22,7 @@ func readSockstat(r *reading) ([]part, time.Time, error) {
 	}
 	inUse := map[string]int{}
 	addInUse(inUse, four)
-	six, err := counters.NetSockstat(r.root, true)
+	six, err := counters.NetSockstat(r.host, true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
 		return whole(values...), at, err
 	}

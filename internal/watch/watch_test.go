@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // running runs a scripted group with a clock of its own.
@@ -17,7 +19,7 @@ func running(t *testing.T, s *scripted, delay time.Duration, count int, rec *rec
 	t.Helper()
 	warn := func(text string) { warnings = append(warnings, text) }
 	err = Run(t.Context(), Options{
-		Sampler: NewSampler(blocksOf(s.group()), &sockets{}, "/proc", warn),
+		Sampler: NewSampler(blocksOf(s.group()), &sockets{}, kernel.At("/proc"), warn),
 		Delay:   delay,
 		Count:   count,
 		Outputs: []Output{rec},
@@ -116,7 +118,7 @@ func TestRunEnds(t *testing.T) {
 		rec := &recorder{}
 		s := &scripted{readings: []float64{10, 20, 60, 70}}
 		run := func(ctx context.Context) error {
-			return Run(ctx, Options{Sampler: NewSampler(blocksOf(s.group()), &sockets{}, "/proc", ignore), Delay: time.Second, Outputs: []Output{rec}, Warn: ignore})
+			return Run(ctx, Options{Sampler: NewSampler(blocksOf(s.group()), &sockets{}, kernel.At("/proc"), ignore), Delay: time.Second, Outputs: []Output{rec}, Warn: ignore})
 		}
 		if err := run(ctx); err != nil {
 			t.Fatal(err)

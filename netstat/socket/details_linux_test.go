@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -98,7 +99,7 @@ func TestDetailsKernel(t *testing.T) {
 		state, _ := ParseState(string(s.State))
 		want[key{state, s.Local, s.Remote, s.Inode}] = s
 	}
-	src := NewNetlink(dial)
+	src := NewNetlink(dialer(kernel.This()))
 	t.Cleanup(func() {
 		if err := src.Close(); err != nil {
 			t.Error(err)

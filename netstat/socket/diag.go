@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"syscall"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // The part of include/uapi/linux/{netlink,sock_diag,inet_diag}.h that a dump
@@ -133,25 +134,13 @@ func decodeDiag(b []byte, seq uint32, p Protocol, s *Socket, fn func(s *Socket, 
 				return false, stopped(err)
 			}
 		case kind == nlmsgDone, kind == nlmsgError:
-			return true, kernelError(msg)
+			return true, kernel.AnswerError(msg)
 		}
 	}
 	if len(b) > 0 {
 		return false, errTruncated
 	}
 	return false, nil
-}
-
-// kernelError reads the int that NLMSG_ERROR starts with, and, since Linux
-// 2.6.36, NLMSG_DONE: 0 or a negated errno.
-func kernelError(msg []byte) error {
-	if len(msg) < 4 {
-		return nil
-	}
-	if n := int32(binary.NativeEndian.Uint32(msg)); n < 0 {
-		return syscall.Errno(-n)
-	}
-	return nil
 }
 
 // withZones gives link-local addresses their interface, idiag_if, which tells them

@@ -2,19 +2,19 @@ package socket
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // newNetlink reads this network namespace.
 func newNetlink(o Options) *netlink {
-	return &netlink{dial: dial, buckets: sync.OnceValue(tcpBuckets), incomplete: incomplete{warn: o.Warn}}
+	return &netlink{dial: dialer(o.host()), buckets: sync.OnceValue(tcpBuckets), incomplete: incomplete{warn: o.Warn}}
 }
 
 // tcpBuckets gives the size of this network namespace's hash table of TCP
@@ -34,16 +34,7 @@ func tcpBuckets() int {
 	return int(min(uint64(info.Totalram)*uint64(info.Unit)/(128<<10), 512<<10)) / 2
 }
 
-// dial opens a NETLINK_SOCK_DIAG socket, which needs no privilege.
-func dial() (Conn, error) {
-	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG, "netlink", nil)
-	if err != nil {
-		return nil, err
-	}
-	// Connected to the kernel, port 0, it takes datagrams from nobody else.
-	if _, err := conn.Connect(context.Background(), &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("connect to the kernel: %w", err)
-	}
-	return conn, nil
+// dialer returns a function that opens a NETLINK_SOCK_DIAG connection.
+func dialer(host kernel.Host) func() (Conn, error) {
+	return func() (Conn, error) { return host.Dial(context.Background(), unix.NETLINK_SOCK_DIAG) }
 }

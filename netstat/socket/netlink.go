@@ -19,9 +19,8 @@ type Conn interface {
 	SetReadDeadline(t time.Time) error
 }
 
-// netlinkBuf holds any datagram of a dump: the kernel makes them as large as
-// the reader's buffer and at most 32 KiB (net/netlink/af_netlink.c,
-// netlink_recvmsg). The larger, the fewer system calls.
+// netlinkBuf holds any datagram of a dump, of which kernel.DatagramLimit is the
+// largest. The larger, the fewer system calls.
 const netlinkBuf = 64 << 10
 
 // netlink reads the tables over one connection that stays open.

@@ -8,6 +8,6 @@ var openers = map[string]opener{
 }
 
 func openProcfs(o Options) *procfs {
-	root := o.procRoot()
+	root := o.host().Proc()
 	return &procfs{root: root, incomplete: incomplete{warn: o.Warn, dir: netDir(root)}}
 }

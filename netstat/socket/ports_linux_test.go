@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/testhost"
 )
 
@@ -85,7 +86,7 @@ func TestQueryPorts(t *testing.T) {
 
 	var messages int
 	counting := func() (Conn, error) {
-		conn, err := dial()
+		conn, err := dialer(kernel.This())()
 		return countingConn{conn, &messages}, err
 	}
 	sources := map[string]Source{

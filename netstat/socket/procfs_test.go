@@ -88,11 +88,11 @@ func TestProcfs(t *testing.T) {
 
 func TestProcfsHostProc(t *testing.T) {
 	t.Setenv("HOST_PROC", "/host/proc")
-	if got := (Options{}).procRoot(); got != "/host/proc" {
+	if got := (Options{}).host().Proc(); got != "/host/proc" {
 		t.Errorf("with HOST_PROC=/host/proc it reads %s", got)
 	}
 	t.Setenv("HOST_PROC", "")
-	if got := (Options{}).procRoot(); got != "/proc" {
+	if got := (Options{}).host().Proc(); got != "/proc" {
 		t.Errorf("with HOST_PROC empty it reads %s", got)
 	}
 }

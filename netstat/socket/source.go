@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/l4stat/l4stat/internal/kernel"
 )
 
 // Source is a place to read this host's sockets from. Its methods must not be
@@ -112,20 +113,11 @@ type Options struct {
 	Warn func(message string)
 }
 
-func (o Options) procRoot() string {
+func (o Options) host() kernel.Host {
 	if o.ProcRoot != "" {
-		return o.ProcRoot
+		return kernel.At(o.ProcRoot)
 	}
-	return ProcRoot()
-}
-
-// ProcRoot returns where this program finds procfs: the environment's HOST_PROC,
-// which a container sets to its mount of the host's, else /proc.
-func ProcRoot() string {
-	if root := os.Getenv("HOST_PROC"); root != "" {
-		return root
-	}
-	return "/proc"
+	return kernel.This()
 }
 
 // Open makes a source of the kind, "" being Auto. It does not read yet: that
