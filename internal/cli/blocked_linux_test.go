@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/l4stat/l4stat/internal/peers"
 )
 
 // TestEmitBlockedPipe has a reader that does not read: a signal still ends the
@@ -41,7 +43,7 @@ func TestEmitBlockedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || strings.Count(withoutPace(diag.String()), "\n") != 1 || !strings.Contains(diag.String(), "metrics were not delivered: not taken within") {
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || strings.Count(peers.WithoutPace(diag.String()), "\n") != 1 || !strings.Contains(diag.String(), "metrics were not delivered: not taken within") {
 		t.Errorf("ended with %v, standard error %q; want exit code %d and that something was lost", err, diag.String(), exitFailed)
 	}
 }

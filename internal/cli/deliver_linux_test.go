@@ -59,7 +59,7 @@ func TestEmitSilentReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	diagnostics := withoutPace(diag.String())
+	diagnostics := peers.WithoutPace(diag.String())
 	if code := cmd.ProcessState.ExitCode(); code != exitFailed || strings.Count(diagnostics, "\n") != 2 ||
 		!strings.Contains(diagnostics, "standard output is behind and the buffer of 50 metrics is full") || !strings.Contains(diagnostics, "metrics were not delivered") {
 		t.Errorf("exit code %d, standard error %q; want %d, a warning and the loss", code, diagnostics, exitFailed)
@@ -167,7 +167,7 @@ func TestEmitErrorsBounded(t *testing.T) {
 	peers.Until(t, "an error", func() bool { return strings.Contains(p.Log(), "/net/tcp") })
 	time.Sleep(200 * time.Millisecond) // some 40 gathers
 	p.Stop()
-	if n := strings.Count(withoutPace(p.Log()), "\n"); n > 6 {
+	if n := strings.Count(peers.WithoutPace(p.Log()), "\n"); n > 6 {
 		t.Errorf("%d lines:\n%s", n, p.Log())
 	}
 }

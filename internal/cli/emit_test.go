@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l4stat/l4stat/internal/peers"
 	"github.com/l4stat/l4stat/netstat"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
@@ -143,7 +144,7 @@ func TestEmitBlocks(t *testing.T) {
 					}
 				}
 			}
-			if err := cmd.Wait(); err != nil || withoutPace(diag.String()) != "" {
+			if err := cmd.Wait(); err != nil || peers.WithoutPace(diag.String()) != "" {
 				t.Errorf("ended with %v, standard error %q", err, diag.String())
 			}
 			if rows["often"]%2 != 0 || rows["seldom"] != 1 {
@@ -172,7 +173,7 @@ func TestEmitClosedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = r.Close()
-	if err := cmd.Wait(); err != nil || withoutPace(diag.String()) != "" {
+	if err := cmd.Wait(); err != nil || peers.WithoutPace(diag.String()) != "" {
 		t.Errorf("ended with %v, standard error %q; want neither", err, diag.String())
 	}
 }
@@ -217,16 +218,4 @@ func TestEmitSameTimeStamps(t *testing.T) {
 			}
 		})
 	}
-}
-
-// withoutPace returns diagnostics without the warning that an interval cannot be
-// kept, which is of the machine's load.
-func withoutPace(stderr string) string {
-	var kept strings.Builder
-	for line := range strings.Lines(stderr) {
-		if !strings.Contains(line, "cannot be kept") {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
 }

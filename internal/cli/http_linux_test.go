@@ -105,7 +105,7 @@ func (e *emitter) end() int {
 // words.
 func (e *emitter) checkLog(words ...[]string) {
 	e.t.Helper()
-	lines := slices.Collect(strings.Lines(withoutPace(e.Log())))
+	lines := slices.Collect(strings.Lines(peers.WithoutPace(e.Log())))
 	if len(lines) != len(words) {
 		e.t.Errorf("the log has %d lines, want %d:\n%s", len(lines), len(words), e.Log())
 		return
@@ -204,7 +204,7 @@ func TestHTTPOutage(t *testing.T) {
 	if code := e.end(); code != exitDone {
 		t.Errorf("exit code %d", code)
 	}
-	if lines := strings.Count(withoutPace(e.Log()), "\n"); lines != 4 {
+	if lines := strings.Count(peers.WithoutPace(e.Log()), "\n"); lines != 4 {
 		t.Errorf("the log has %d lines, want 2 for each output:\n%s", lines, e.Log())
 	}
 	for _, db := range []string{"one", "two"} {
@@ -366,7 +366,7 @@ func TestHTTPWrongToken(t *testing.T) {
 	if code := e.end(); code != exitDone {
 		t.Errorf("exit code %d", code)
 	}
-	if lines := strings.Count(withoutPace(e.Log()), "\n"); lines != 4 || strings.Contains(e.Log(), "wrong") || strings.Contains(e.Log(), "right") {
+	if lines := strings.Count(peers.WithoutPace(e.Log()), "\n"); lines != 4 || strings.Contains(e.Log(), "wrong") || strings.Contains(e.Log(), "right") {
 		t.Errorf("the log has %d lines, want 4, and no token:\n%s", lines, e.Log())
 	}
 

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/l4stat/l4stat/internal/peers"
 )
 
 // mainMarker is the environment variable that makes the test binary the program
@@ -17,6 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(mainMarker) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
+	peers.DefaultHangups()
 	os.Exit(m.Run())
 }
 

@@ -84,6 +84,7 @@ const dirVariable = "L4STAT_PEERS_DIR"
 // Main runs the tests of a package that uses Ours or BuildNative. It is for
 // TestMain.
 func Main(m *testing.M) (code int) {
+	DefaultHangups()
 	if os.Getenv(dirVariable) != "" {
 		return m.Run()
 	}
