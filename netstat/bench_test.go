@@ -73,6 +73,9 @@ func BenchmarkGather(b *testing.B) {
 
 // TestGatherAllocations shows that a socket costs no allocation.
 func TestGatherAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	allocs := func(n int) float64 {
 		c := newSynthetic(t, n, 20)
 		gather(t, c)

@@ -34,6 +34,9 @@ func same(part string) func(int) string { return func(int) string { return part 
 // TestLoadHostile has files that are made to cost a parser its stack, memory or
 // time, or a person the terminal: each is refused, or read, soon and in few words.
 func TestLoadHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	const head = "[[inputs.netstat]]\n"
 	const group = head + "[[inputs.netstat.addr_ports]]\nports = ["
 	const tooLong = "longer than 1048576 bytes"

@@ -2,7 +2,6 @@ package netstat_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,10 +14,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/l4stat/l4stat/internal/golden"
 	"github.com/l4stat/l4stat/netstat"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const (
 	goodConfigs = "../testdata/config/good"
@@ -409,15 +407,7 @@ func loadBad(t *testing.T, name string) (path string, err error) {
 	if runtime.GOOS != "linux" && name == "source" {
 		return path, err // other systems have other sources
 	}
-	golden := strings.TrimSuffix(path, ".conf") + ".golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := readFile(t, golden); text != want {
-		t.Errorf("the message is\n%swant\n%s", text, want)
-	}
+	golden.Compare(t, strings.TrimSuffix(path, ".conf")+".golden", text)
 	return path, err
 }
 

@@ -240,6 +240,9 @@ func newCrowdCollector(tb testing.TB, src socket.Source, limit int, pid bool) *n
 // TestRowLimitExact has crowds of addresses, of which a few have more sockets.
 // Their counts are exact in whatever order they come, and so is the sum.
 func TestRowLimitExact(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	largeFirst := func(n int) func(int) int { // 30 sockets for a peer in 10,000
 		return func(i int) int {
 			if i%(n/20) == 7 {
@@ -311,6 +314,9 @@ func heap() int64 {
 // TestRowMemory has crowds take little memory and leave none. Not parallel: it
 // measures the memory of the process.
 func TestRowMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	sockets := 1
 	src := &crowd{peers: 10, some: func(int) int { return sockets }, order: ascending}
 	c := newCrowdCollector(t, src, 0, true)

@@ -17,6 +17,9 @@ import (
 // TestEmitBlockedPipe has a reader that does not read: a signal still ends the
 // program, which says that something was lost.
 func TestEmitBlockedPipe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	t.Parallel()
 	cmd := program(t, nil, "emit", "--interval", "1ms")
 	var diag bytes.Buffer

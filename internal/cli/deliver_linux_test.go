@@ -23,6 +23,9 @@ import (
 // TestEmitSilentReader has nobody read standard output: the other output gets
 // every gather all the same, and it is said once.
 func TestEmitSilentReader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/l4stat/l4stat/internal/golden"
 )
 
 //go:generate go test -run ^TestManPages$ -update .
-
-var update = flag.Bool("update", false, "write the golden files and the manual pages anew")
 
 // manDir is where the manual pages are.
 var manDir = filepath.Join("..", "..", "docs", "man")
@@ -57,17 +55,5 @@ func checkManPage(t *testing.T, cmd *cobra.Command, path string) {
 	if err := doc.GenMan(cmd, &doc.GenManHeader{Section: "1", Date: &date, Source: "l4stat", Manual: "User Commands"}, &page); err != nil {
 		t.Fatal(err)
 	}
-	want := bytes.Replace(page.Bytes(), []byte(`"Jan 1970"`), []byte(`""`), 1)
-	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; go generate ./internal/cli makes it", err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the command says now; go generate ./internal/cli", path)
-	}
+	golden.Compare(t, path, bytes.Replace(page.Bytes(), []byte(`"Jan 1970"`), []byte(`""`), 1))
 }

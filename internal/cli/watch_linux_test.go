@@ -155,6 +155,9 @@ func TestWatchBesideDstat(t *testing.T) {
 // TestWatchCSVBesideDstat has the header that dstat writes, in a new file and in
 // one that is appended to.
 func TestWatchCSVBesideDstat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	t.Parallel()
 	exe := dstat(t)
 	dir := t.TempDir()
@@ -741,6 +744,9 @@ func TestWatchHost(t *testing.T) {
 // TestWatchFileLimit has a file that takes a part of a row and no more: what is
 // in it are whole rows.
 func TestWatchFileLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "out.csv")
 	cmd := program(t, nil, "watch", "--tcp", "--udp", "--socket", "--cpu", "--mem", "--output", file, "0.05", "60")

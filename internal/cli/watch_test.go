@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/l4stat/l4stat/internal/golden"
 )
 
 func TestWatchBadUsage(t *testing.T) {
@@ -73,19 +75,7 @@ func TestWatchHelp(t *testing.T) {
 	if stderr != "" || code != exitDone {
 		t.Errorf("exit code %d, standard error %q", code, stderr)
 	}
-	path := filepath.Join("testdata", "watch-help.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(stdout), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if stdout != string(want) {
-		t.Errorf("differs from %s (go test -update writes it anew):\n%s", path, stdout)
-	}
+	golden.Compare(t, filepath.Join("testdata", "watch-help.golden"), stdout)
 }
 
 // TestWatchPipe has one header and no colour in a pipe, the columns in the order

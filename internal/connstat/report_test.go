@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"flag"
 	"math"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,10 +14,9 @@ import (
 	"time"
 
 	"github.com/l4stat/l4stat/internal/fakediag"
+	"github.com/l4stat/l4stat/internal/golden"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // tcpInfo makes a struct tcp_info of n bytes.
 func tcpInfo(n int, members map[socket.TCPMember]uint64) []byte {
@@ -135,19 +132,7 @@ func TestReport(t *testing.T) {
 			if err := r.Close(); err != nil {
 				t.Error(err)
 			}
-			golden := filepath.Join("testdata", tt.golden)
-			if *update {
-				if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out.String() != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", out.String(), want)
-			}
+			golden.Compare(t, filepath.Join("testdata", tt.golden), out.Bytes())
 			if tt.o.Format == JSON {
 				for line := range strings.Lines(out.String()) {
 					if !json.Valid([]byte(line)) {
@@ -162,6 +147,9 @@ func TestReport(t *testing.T) {
 // TestReportAllocations shows that a connection costs no allocation, in any
 // format, and that of the sorted ones no more are kept than are asked for.
 func TestReportAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	retrans, err := FieldByName("retransbytes")
 	if err != nil {
 		t.Fatal(err)

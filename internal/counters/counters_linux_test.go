@@ -2,7 +2,6 @@ package counters
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,11 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/l4stat/l4stat/internal/golden"
 	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // fakeProc gives a procfs of files of testdata/proc, in which each figure that
 // counts has a value of its own.
@@ -53,20 +51,7 @@ func show(root string, sets ...*Set) string {
 }
 
 func TestReadFiles(t *testing.T) {
-	const golden = "testdata/proc.golden"
-	got := show(fakeProc(t), fromFiles...)
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	golden.Compare(t, "testdata/proc.golden", show(fakeProc(t), fromFiles...))
 }
 
 // TestReadFewerFiles has kernels that are without something: that is not an error.

@@ -17,6 +17,9 @@ import (
 // cases is how many texts or trees a test makes.
 var cases = flag.Int("hostile", 300, "how many hostile texts or trees each test makes")
 
+// shortCases is how many they are at the most with -short.
+const shortCases = 30
+
 // seed is that of all tests, so that a case has the same number everywhere.
 const seed = 20_261_124
 
@@ -29,7 +32,11 @@ const patience = 30 * time.Second
 // panic ends the test; -hostile-case runs that case again, alone.
 func Each(t *testing.T, try func(t *testing.T, n int, r *rand.Rand)) {
 	t.Helper()
-	for n := range *cases {
+	cases := *cases
+	if testing.Short() {
+		cases = min(cases, shortCases)
+	}
+	for n := range cases {
 		if *only >= 0 && n != *only {
 			continue
 		}
@@ -52,7 +59,7 @@ func Each(t *testing.T, try func(t *testing.T, n int, r *rand.Rand)) {
 			t.Fatalf("case %d failed; run it again with -hostile-case %d", n, n)
 		}
 	}
-	t.Logf("%d cases", *cases)
+	t.Logf("%d cases", cases)
 }
 
 var only = flag.Int("hostile-case", -1, "the one case to run")

@@ -38,6 +38,9 @@ func newTimedFinder(t *testing.T, p *fakeProc) (*Finder, *clock) {
 // TestWalksKeepTheirBudget has, for 500 seconds, sockets that nobody has and
 // that are others each second.
 func TestWalksKeepTheirBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	const seconds = 500
 	p := newFakeProc(t)
 	for pid := 1; pid <= 50; pid++ { // a walk takes 150 ms

@@ -16,6 +16,9 @@ import (
 // it built.
 func Ours(t testing.TB, pkg string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs " + pkg)
+	}
 	return once(t, filepath.Base(pkg), func(program string) {
 		goTool(t, moduleDir(t), nil, "build", "-o", program, pkg)
 	})
@@ -24,6 +27,9 @@ func Ours(t testing.TB, pkg string) string {
 // OursForWindows is Ours for Wine.
 func OursForWindows(t testing.TB, pkg string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs " + pkg)
+	}
 	return once(t, filepath.Base(pkg)+".exe", func(program string) {
 		goTool(t, moduleDir(t), []string{"GOOS=windows"}, "build", "-o", program, pkg)
 	})

@@ -39,11 +39,14 @@ var entered = sync.OnceValue(func() bool {
 // too; its parents then run again in the child as far as that subtest. Everything in the child is inside the namespace,
 // programs it starts included, and /proc/net shows only what is there; /sys/class/net still shows what is outside.
 //
-// It costs one process, some 10 ms. The cache of go test does not see which files the child reads.
+// With -short it skips the test. It costs one process, some 10 ms. The cache of go test does not see which files the child reads.
 func Enter(t *testing.T) bool {
 	t.Helper()
 	if entered() {
 		return true
+	}
+	if testing.Short() {
+		t.Skip("makes a network namespace")
 	}
 	out, started, err := runChild(t)
 	if !started {

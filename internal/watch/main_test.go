@@ -3,33 +3,18 @@ package watch
 import (
 	"context"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/l4stat/l4stat/internal/golden"
 	"github.com/l4stat/l4stat/netstat/socket"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 // golden compares text with a file of testdata.
-func golden(t *testing.T, name, got string) {
+func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s (go test -update writes it anew); got\n%s\nwant\n%s", path, got, want)
-	}
+	golden.Compare(t, filepath.Join("testdata", name), got)
 }
 
 // blocksOf gives the blocks of groups.

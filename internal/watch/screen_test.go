@@ -101,7 +101,7 @@ func TestScreen(t *testing.T) {
 			s := tt.screen
 			s.W, s.Blocks = &out, tt.blocks
 			write(t, &s, tt.blocks, some(tt.blocks))
-			golden(t, tt.name+".golden", out.String())
+			compareGolden(t, tt.name+".golden", out.String())
 			if s.Color != strings.Contains(out.String(), "\x1b") {
 				t.Errorf("colours are %v, want %v", !s.Color, s.Color)
 			}
@@ -176,7 +176,7 @@ func TestJSON(t *testing.T) {
 	}
 	var out stdbytes.Buffer
 	write(t, &JSON{W: &out, Blocks: blocks}, blocks, samples)
-	golden(t, "json.golden", out.String())
+	compareGolden(t, "json.golden", out.String())
 	checkJSON(t, out.Bytes())
 
 	blocks = blocksOf(newEpoch(), newNet().Of([]string{"eth0", "a\"b\x1b", Total}), newUDP())
@@ -205,7 +205,7 @@ func TestCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "csv.golden", withoutHost(string(text)))
+	compareGolden(t, "csv.golden", withoutHost(string(text)))
 }
 
 // withoutHost takes out of dstat's header what differs from host to host.
@@ -258,7 +258,7 @@ func TestWideNames(t *testing.T) {
 	}
 	var out stdbytes.Buffer
 	write(t, &Screen{W: &out, Blocks: g.Blocks}, g.Blocks, some(g.Blocks))
-	golden(t, "wide.golden", out.String())
+	compareGolden(t, "wide.golden", out.String())
 	lines := strings.Split(out.String(), "\n")
 	for _, line := range lines[1:5] {
 		if got, want := runewidth.StringWidth(line), runewidth.StringWidth(lines[0]); got != want {

@@ -2,10 +2,8 @@ package emit_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -17,11 +15,10 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
+	"github.com/l4stat/l4stat/internal/golden"
 	"github.com/l4stat/l4stat/netstat/emit"
 	"github.com/l4stat/l4stat/netstat/metric"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func newEncoder(tb testing.TB, p emit.Precision, tags map[string]string) *emit.Encoder {
 	tb.Helper()
@@ -228,19 +225,7 @@ func decodeLine(dec *lineprotocol.Decoder, p lineprotocol.Precision) (m metric.M
 
 func checkGolden(t *testing.T, name string, got []byte) {
 	t.Helper()
-	path := filepath.Join("../../testdata/emit", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("got\n%swant, as in %s,\n%s", got, path, want)
-	}
+	golden.Compare(t, filepath.Join("../../testdata/emit", name), got)
 }
 
 func TestEncoderTags(t *testing.T) {
