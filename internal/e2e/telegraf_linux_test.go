@@ -271,11 +271,12 @@ func TestNative(t *testing.T) {
 	if !testhost.Enter(t) {
 		return
 	}
-	fill(testhost.New(t))
 	influx := peers.StartInflux(t, influxd, peers.Isolated())
 	influx.CreateDatabase(database)
+	fill(testhost.New(t)) // last: a TIME_WAIT lasts a minute
+	want := library(t, config)
 	p, got := telegraf(t, influx, program, agent(influx)+config, 3)
-	compare(t, got, library(t, config))
+	compare(t, got, want)
 	p.Stop()
 	checkLog(t, p)
 
