@@ -7,7 +7,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/l4stat/l4stat/addrports"
 	"github.com/l4stat/l4stat/internal/counters"
 	"github.com/l4stat/l4stat/internal/kernel"
 	"github.com/l4stat/l4stat/internal/owner"
@@ -98,38 +97,13 @@ func New(c Config) (*Collector, error) {
 			col.entries = append(col.entries, r)
 		}
 	}
-	col.tally.sides = newSides(groups, col.entries)
+	col.tally.entries, col.tally.matcher = col.entries, matcherOf(groups)
 	col.count = func(s *socket.Socket) error {
 		col.tally.count(s)
 		return nil
 	}
 	col.turn <- struct{}{}
 	return col, nil
-}
-
-// newSides makes the tables of the sides that groups ask for. reports are those
-// of the groups' entries, in the same order.
-func newSides(groups []group, reports []*entryReport) []sideTally {
-	var all []sideTally
-	for _, name := range sides {
-		side := sideTally{remote: name == RemoteSide}
-		var entries []addrports.Entry
-		n := 0
-		for _, g := range groups {
-			for range g.entries {
-				if g.side == name {
-					entries = append(entries, reports[n].entry)
-					side.rows = append(side.rows, reports[n])
-				}
-				n++
-			}
-		}
-		if len(entries) > 0 {
-			side.table = addrports.NewTable(entries)
-			all = append(all, side)
-		}
-	}
-	return all
 }
 
 // Gather counts the host's sockets now. The metrics are the caller's: netstat

@@ -94,6 +94,24 @@ func (g *Group) Entries() []string {
 	return g.Ports
 }
 
+// AddrPorts returns the group as an [addrports.Matcher] takes it. The error is that
+// of the first entry that cannot be parsed.
+func (g *Group) AddrPorts() (addrports.Group, error) {
+	parse := addrports.Parse
+	if len(g.PortsMatch) > 0 {
+		parse = addrports.ParseMatch
+	}
+	group := addrports.Group{Remote: g.Side == RemoteSide}
+	for _, text := range g.Entries() {
+		e, err := parse(text)
+		if err != nil {
+			return group, fmt.Errorf("%q: %w", text, err)
+		}
+		group.Entries = append(group.Entries, e)
+	}
+	return group, nil
+}
+
 // The intervals at which to gather.
 const (
 	DefaultInterval = 10 * time.Second // when the configuration does not say
@@ -155,26 +173,22 @@ func (c *Config) Warnings() []string {
 	if err != nil {
 		return nil
 	}
-	var warnings []string
-	for _, side := range sides {
-		var all []addrports.Entry
-		var keys []string
-		for _, g := range groups {
-			if g.side != side {
-				continue
-			}
-			for j, e := range g.entries {
-				all = append(all, e)
-				keys = append(keys, fmt.Sprintf("%s[%d]", g.key, j))
-			}
+	var all []addrports.Entry
+	var keys []string
+	for _, g := range groups {
+		for j, e := range g.entries {
+			all = append(all, e)
+			keys = append(keys, fmt.Sprintf("%s[%d]", g.key, j))
 		}
-		shadowed := addrports.Shadowed(all)
-		more := len(shadowed) - maxProblems
+	}
+	var warnings []string
+	local, remote := matcherOf(groups).Shadowed()
+	for _, shadowed := range [][]int{local, remote} {
 		for _, i := range shadowed[:min(len(shadowed), maxProblems)] {
 			warnings = append(warnings, c.problem(keys[i], all[i].String(),
 				"never matches: entries before it take all its sockets; move it before them, or leave it out").Error())
 		}
-		if more > 0 {
+		if more := len(shadowed) - maxProblems; more > 0 {
 			e := c.problem("addr_ports", "", fmt.Sprintf("%d more entries never match", more))
 			e.Value = "{...}"
 			warnings = append(warnings, e.Error())
@@ -192,6 +206,15 @@ type group struct {
 }
 
 var sides = []string{LocalSide, RemoteSide}
+
+// matcherOf numbers the entries of groups in order.
+func matcherOf(groups []group) *addrports.Matcher {
+	all := make([]addrports.Group, len(groups))
+	for i, g := range groups {
+		all[i] = addrports.Group{Remote: g.side == RemoteSide, Entries: g.entries}
+	}
+	return addrports.NewMatcher(all)
+}
 
 // parse compiles the groups. The error has what is invalid in the whole
 // configuration.

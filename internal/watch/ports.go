@@ -26,10 +26,8 @@ func NewPorts(configs []netstat.Config) (Group, error) {
 		if err := config.Validate(); err != nil {
 			return Group{}, err
 		}
-		for _, side := range []string{netstat.LocalSide, netstat.RemoteSide} {
-			if err := c.addSide(config.Groups, side, len(b.Columns)); err != nil {
-				return Group{}, err
-			}
+		if err := c.add(config.Groups, len(b.Columns)); err != nil {
+			return Group{}, err
 		}
 		for _, g := range config.Groups {
 			b.Columns = append(b.Columns, Column{Name: groupName(&g), Meaning: strings.Join(g.Entries(), ", "), Source: fromSockets})
@@ -70,42 +68,31 @@ func distinct(columns []Column) {
 
 // portsCounter counts sockets by group.
 type portsCounter struct {
-	n     []int
-	sides []portsSide
+	n       []int
+	configs []portsConfig
 }
 
-// portsSide is the groups of a configuration that go by addresses on one side.
-type portsSide struct {
-	remote bool
-	table  *addrports.Table
-	column []int // by index in table
+// portsConfig is the groups of a configuration.
+type portsConfig struct {
+	matcher *addrports.Matcher
+	column  []int // by entry
 }
 
-// addSide adds the groups of a side. first is the column of groups[0].
-func (c *portsCounter) addSide(groups []netstat.Group, side string, first int) error {
-	var entries []addrports.Entry
-	s := portsSide{remote: side == netstat.RemoteSide}
+// add adds the groups of a configuration. first is the column of groups[0].
+func (c *portsCounter) add(groups []netstat.Group, first int) error {
+	var p portsConfig
+	all := make([]addrports.Group, len(groups))
 	for i, g := range groups {
-		if (g.Side == netstat.RemoteSide) != s.remote {
-			continue
+		var err error
+		if all[i], err = g.AddrPorts(); err != nil {
+			return err
 		}
-		parse := addrports.Parse
-		if len(g.PortsMatch) > 0 {
-			parse = addrports.ParseMatch
-		}
-		for _, text := range g.Entries() {
-			e, err := parse(text)
-			if err != nil {
-				return fmt.Errorf("%q: %w", text, err)
-			}
-			entries = append(entries, e)
-			s.column = append(s.column, first+i)
+		for range all[i].Entries {
+			p.column = append(p.column, first+i)
 		}
 	}
-	if len(entries) > 0 {
-		s.table = addrports.NewTable(entries)
-		c.sides = append(c.sides, s)
-	}
+	p.matcher = addrports.NewMatcher(all)
+	c.configs = append(c.configs, p)
 	return nil
 }
 
@@ -120,14 +107,13 @@ func (c *portsCounter) count(s *socket.Socket) {
 	if s.Protocol == socket.TCP && s.State != socket.StateEstablished {
 		return
 	}
-	for i := range c.sides {
-		side := &c.sides[i]
-		ap := s.Local
-		if side.remote {
-			ap = s.Remote
+	for _, p := range c.configs {
+		byLocal, byRemote := p.matcher.Match(s.Local, s.Remote)
+		if byLocal >= 0 {
+			c.n[p.column[byLocal]]++
 		}
-		if entry, ok := side.table.Lookup(ap); ok {
-			c.n[side.column[entry]]++
+		if byRemote >= 0 {
+			c.n[p.column[byRemote]]++
 		}
 	}
 }
