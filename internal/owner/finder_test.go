@@ -187,6 +187,18 @@ func TestFindAncestors(t *testing.T) {
 	}
 }
 
+// TestFindAncestorsEndless has parents that go round in a circle, as in what is not
+// procfs: the search ends.
+func TestFindAncestorsEndless(t *testing.T) {
+	p := newFakeProc(t)
+	p.parent[100], p.parent[200] = 200, 100
+	p.process(100, 50, "socket:[7]")
+	p.process(200, 60, "socket:[8]")
+	if got := find(t, New(p.root), list(7), list(8)); !slices.Equal(got, []int{100, 200}) {
+		t.Errorf("the owners are %v, want 100 and 200", got)
+	}
+}
+
 // TestFindEnding has a process whose descriptors are still there when it has
 // ended: it does not go before one that lives.
 func TestFindEnding(t *testing.T) {

@@ -116,9 +116,14 @@ func (s *search) askAncestors() {
 	}
 }
 
+// maxAncestors is how many ancestors of an owner are asked: anybody can make a long
+// line of processes, and what is not procfs may have one that ends nowhere.
+const maxAncestors = 64
+
 func (s *search) askAncestorsOf(inode uint64) {
 	o := s.owners[inode]
-	for p := o.process; p.parent > 0 && p.pid > 1; {
+	p := o.process
+	for n := 0; n < maxAncestors && p.parent > 0 && p.pid > 1; n++ {
 		var ok bool
 		if p, ok = s.process(p.parent); !ok {
 			return
