@@ -1,10 +1,11 @@
 // Package socket lists this host's TCP and UDP sockets: addresses, state,
 // queues, owner's uid, inode.
 //
-// A [Source] streams them, one call of a function for each socket, so that
-// counting a hundred thousand of them keeps a dozen bytes for each, in memory that
-// is used again. A socket that exists for the whole of a listing is listed exactly
-// once, whatever comes and goes beside it; docs/counts.md has how, and where not.
+// A [Source] streams them, one call of a function for each socket. It keeps at most
+// a dozen bytes for a socket, in memory that is used again, and none for TCP sockets
+// in a table of the usual size. A socket that exists for the whole of a listing is
+// listed exactly once, whatever comes and goes beside it; docs/counts.md has how,
+// and where not.
 // There are three:
 //
 //   - "netlink": the kernel's NETLINK_SOCK_DIAG dumps (net/ipv4/inet_diag.c),

@@ -41,9 +41,11 @@ func (n *netlink) eachTCP(l *listings, tables []Table, q Query, fn func(*Socket)
 		long = longChain * max(1, n.buckets())
 	}
 	// Where chains are long a repeat may be anywhere, from the first socket on.
-	l.now.plain, l.now.back = long, shortChain
-	if n.long || long <= smallTable {
-		l.now.plain = 0
+	// Else only the last sockets matter, and no memory is kept for the others.
+	l.now.plain, l.now.back, l.now.last = 0, shortChain, 0
+	usual := !n.long && long > smallTable
+	if usual {
+		l.now.last = shortChain
 	}
 	l.begin(q)
 	n.ports = n.ports[:0]
@@ -51,14 +53,18 @@ func (n *netlink) eachTCP(l *listings, tables []Table, q Query, fn func(*Socket)
 		if l.now.enter(cookie) {
 			return nil
 		}
-		n.ports = append(n.ports, portsOf(s))
+		if !usual {
+			n.ports = append(n.ports, portsOf(s))
+		}
 		return fn(s)
 	}
 	if _, err := n.filtered(dump{tables, q, 0, l.now.begin, once}); err != nil {
 		return false, err
 	}
-	n.long = len(l.now.ids) >= long
-	if !n.long {
+	// A table whose chains have become long is read with all care from the next
+	// listing on.
+	n.long = l.now.n >= long
+	if !n.long || usual {
 		return true, nil
 	}
 	if slices.Equal(l.now.ids, l.before.ids) {

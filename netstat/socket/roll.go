@@ -34,6 +34,8 @@ type roll struct {
 	ids   []uint64
 	plain int
 	back  int      // how many sockets back it looks while plain
+	last  int      // if not 0, it stays plain, and keeps little more than so many of the last ids, and no seams
+	n     int      // sockets that were entered, ids or not
 	slots []uint32 // hash table of ids: an index, plus 1; none while plain, else a power of two of them
 	shift uint8    // of a hash, to make an index of slots
 	seams []int    // the indexes in ids before which there is one, ascending
@@ -59,7 +61,7 @@ func (r *roll) reset() {
 		r.ids, r.slots = nil, nil
 	}
 	r.ids, r.slots, r.seams, r.fresh = r.ids[:0], r.slots[:0], r.seams[:0], false
-	r.continues = false
+	r.continues, r.n = false, 0
 }
 
 // begin says that a piece begins.
@@ -72,7 +74,7 @@ func (r *roll) enter(id uint64) (repeat bool) {
 	switch {
 	case id == 0:
 		return false
-	case n >= r.plain:
+	case n >= r.plain && r.last == 0:
 		repeat = r.index(id) >= 0
 	case r.fresh:
 		repeat = slices.Contains(r.ids[max(0, n-r.back):], id)
@@ -83,7 +85,7 @@ func (r *roll) enter(id uint64) (repeat bool) {
 	}
 	r.add(id)
 	// A piece that begins with a repeat goes on where the last one ended.
-	if r.fresh && n > 0 && !r.continues {
+	if r.fresh && n > 0 && !r.continues && r.last == 0 {
 		r.seams = append(r.seams, n)
 	}
 	r.fresh, r.continues = false, false
@@ -92,6 +94,10 @@ func (r *roll) enter(id uint64) (repeat bool) {
 
 // add appends id.
 func (r *roll) add(id uint64) {
+	r.n++
+	if r.last > 0 && len(r.ids) >= 2*r.last {
+		r.ids = r.ids[:copy(r.ids, r.ids[len(r.ids)-r.last:])]
+	}
 	r.ids = append(r.ids, id)
 	if len(r.slots) == 0 {
 		return
